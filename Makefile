@@ -1,0 +1,49 @@
+# make demo   converts the example clip with the shipped model
+# make test   every check: lint, types, laws of the imports, tests
+# Both need nothing but Python 3.11 or later; everything lands in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.installed
+TEST := $(VENV)/.installed-test
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+DEMO := out/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo: $(RUN)
+	$(BIN)/vid2kp convert examples/infant/video.mp4 -o $(DEMO)
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(TEST)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(TEST)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(DEMO) $(DEMO).private build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vid2kp needs Python 3.11 or later; choose one with: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are older than the pins whenever something has to be installed again.
+$(RUN): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(TEST): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[test]'
+	@touch $@ $(RUN)

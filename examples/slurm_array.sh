@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# A folder of videos as a Slurm job array. All jobs write into one OUT on a shared disk, each its
+# own part of the videos; a job that dies or runs out of time is simply submitted again.
+#
+#   sbatch examples/slurm_array.sh /data/videos /data/results
+#
+#SBATCH --job-name=vid2kp
+#SBATCH --array=1-16
+#SBATCH --gres=gpu:1
+#SBATCH --cpus-per-task=8
+#SBATCH --mem=24G
+#SBATCH --time=12:00:00
+# Two minutes before the end vid2kp is told to stop; what it has finished is complete.
+#SBATCH --signal=TERM@120
+#SBATCH --output=vid2kp-%A_%a.log
+
+set -euo pipefail
+videos=$1
+out=$2
+
+# The log holds pseudonyms only. Other numbers of jobs are safe at any time: finished videos are
+# skipped, and no video is done by two jobs at once.
+exec srun vid2kp convert "$videos" -o "$out" \
+    --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" \
+    --jobs 1

@@ -1,0 +1,74 @@
+"""What a worker does to itself, and what it says of errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from vid2kp.batch.worker import describe
+from vid2kp.errors import OutputError, UnreadableVideo
+
+
+def raised(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as caught:
+        return caught
+
+
+def test_errors_of_ours_speak_for_themselves() -> None:
+    unreadable = describe(raised(UnreadableVideo("It is cut.", hint="Copy it again.")))
+    assert (unreadable.status, unreadable.reason) == ("unreadable", "It is cut. Copy it again.")
+    failed = describe(raised(OutputError("The disk is full.")))
+    assert (failed.status, failed.reason, failed.spoiled) == ("failed", "The disk is full.", False)
+
+
+def test_foreign_errors_are_told_by_their_class_alone() -> None:
+    try:
+        av.open("/nowhere/Erika Mustermann.mp4")
+    except av.FFmpegError as error:
+        failure = describe(error)
+    assert failure.status == "failed"
+    assert failure.spoiled
+    assert "FileNotFoundError" in failure.reason
+    assert "Mustermann" not in failure.reason
+    assert "Mustermann" in failure.detail
+
+
+def test_a_lack_of_memory_is_recognised_in_every_library() -> None:
+    with pytest.raises(MemoryError) as numpy_error:
+        np.empty(1 << 60, np.uint8)
+    with pytest.raises(cv2.error) as opencv_error:
+        cv2.resize(np.zeros((2, 2), np.uint8), (1 << 30, 1 << 30))
+    errors = [numpy_error.value, RuntimeError("could not create a primitive")]
+    if "Insufficient memory" in str(opencv_error.value):
+        errors.append(opencv_error.value)
+    for error in errors:
+        assert describe(error).reason == "The video needs more memory than it may take."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is kept on Linux alone")
+def test_memory_beyond_the_limit_is_refused() -> None:
+    code = """
+    import numpy as np
+    from vid2kp.batch.worker import describe, limit_memory
+
+    assert not limit_memory(None, device="cpu")
+    assert not limit_memory(1 << 28, device="cuda")
+    np.ones(1 << 29, np.uint8)
+    assert limit_memory(1 << 28, device="cpu")
+    np.ones(1 << 27, np.uint8)
+    try:
+        np.ones(1 << 29, np.uint8)
+    except MemoryError as error:
+        print(describe(error).reason)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "The video needs more memory than it may take.\n"

@@ -1,0 +1,53 @@
+"""A whole output folder for tests, made with the project's own writers from moving people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import people
+
+from vid2kp.files import fix_folder_times
+from vid2kp.privacy.manifest import Manifest, shaping_libraries, write_manifest
+from vid2kp.render.skeleton_video import RenderOptions, render_video
+from vid2kp.tracks.index import write_index
+from vid2kp.tracks.schema import FRAMES_FILE, INDEX_FILE, VIDEO_FILE
+
+FIRST = "a" * 25 + "2"
+SECOND = "b" * 25 + "3"
+RENDER = RenderOptions(size=256)
+
+
+def write_deliverable(out: Path) -> Path:
+    """An output folder with two videos and an index; returns it."""
+    for pseudonym, seed in ((FIRST, 0), (SECOND, 7)):
+        write_video_folder(out / pseudonym, seed=seed)
+    write_index(
+        out / INDEX_FILE,
+        [
+            {"pseudonym": FIRST, "status": "done", "reason": "One person.", "frames": 12},
+            {"pseudonym": SECOND, "status": "done", "reason": "One person.", "frames": 12},
+            {"pseudonym": "c" * 26, "status": "unreadable", "reason": "No video."},
+        ],
+    )
+    fix_folder_times(out)
+    return out
+
+
+def write_video_folder(folder: Path, *, seed: int = 0) -> None:
+    """The deliverables of one video."""
+    tracks = people.write_people(folder, frames=12, people=2, seed=seed)
+    render_video(tracks, folder / VIDEO_FILE, frames_path=folder / FRAMES_FILE, options=RENDER)
+    seal(folder)
+
+
+def seal(folder: Path, **changes: object) -> None:
+    """Writes the manifest of what lies in the folder now and fixes all times."""
+    values: dict[str, object] = {
+        "pseudonym": folder.name, "status": "done", "model_name": "infant-lite",
+        "model_sha256": "0" * 64, "tool_version": "0.1.0", "reason": "One person.",
+        "counts": {"frames": 12}, "options": {"people": "all"}, "render": asdict(RENDER),
+        "libraries": shaping_libraries(),
+    }  # fmt: skip
+    write_manifest(folder, Manifest(**{**values, **changes}))  # type: ignore[arg-type]
+    fix_folder_times(folder)

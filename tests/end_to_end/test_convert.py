@@ -1,0 +1,107 @@
+"""`vid2kp convert` as a user sees it: tables, JSON, exit codes, resume. The model is untrained."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from console import vid2kp_here
+
+from vid2kp.pose.lite import Lite
+from vid2kp.pose.skeleton import COCO18
+from vid2kp.pose.weights import save_model
+from vid2kp.training.synthetic_video import VideoOptions, write_video
+
+NAME = "Muster_Anna"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a clip of three frames and a model that knows nothing."""
+    folder = tmp_path_factory.mktemp("made")
+    write_video(folder, options=VideoOptions(seconds=0.12, width=160, height=120))
+    save_model(Lite(COCO18), folder / "untrained.safetensors", input_size=64)
+    return folder
+
+
+@pytest.fixture
+def videos(made: Path, tmp_path: Path) -> Path:
+    """A folder of videos, named as they are in hospitals: a good one and a broken one."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    shutil.copy(made / "video.mp4", folder / f"{NAME}_1.MP4")
+    (folder / f"{NAME}_2.mp4").write_bytes(b"no video at all")
+    return folder
+
+
+def test_a_folder_is_converted_and_the_same_command_goes_on(
+    made: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["convert", videos, "-o", out, "--model", made / "untrained.safetensors"]
+    first = vid2kp_here(capsys, *command, "--json")
+    report = json.loads(first.stdout)
+    assert (first.returncode, report["exit_code"]) == (1, 1)
+    good, broken = report["videos"]
+    assert (good["frames"], broken["status"], broken["folder"]) == (3, "unreadable", None)
+    assert {p.name for p in Path(good["folder"]).iterdir()} == {
+        "tracks.parquet",
+        "frames.parquet",
+        "skeleton.mp4",
+        "manifest.json",
+    }
+
+    second = vid2kp_here(capsys, *command)
+    assert second.returncode == 1
+    assert "were finished before" in second.stdout
+    assert good["pseudonym"] in second.stdout
+    assert broken["reason"] in second.stdout
+    for run in (first, second):
+        assert NAME not in run.stdout + run.stderr
+
+
+def test_a_quiet_run_speaks_of_trouble_only(
+    made: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = vid2kp_here(
+        capsys, "convert", videos / f"{NAME}_2.mp4", "-o", tmp_path / "out", "--quiet",
+        "--model", made / "untrained.safetensors",
+    )  # fmt: skip
+    assert run.returncode == 3
+    assert "unreadable" in run.stdout
+    assert run.stderr == ""
+
+
+def test_a_dry_run_makes_nothing(
+    made: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    run = vid2kp_here(
+        capsys, "convert", videos, "-o", out, "--dry-run",
+        "--model", made / "untrained.safetensors",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "2 videos to convert, about 3 frames" in run.stdout
+    assert "It would take about" in run.stdout
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--jobs", "0"],
+        ["--batch-size", "some"],
+        ["--shard", "3/2"],
+        ["--model", "no-such-model"],
+        ["--device", "abacus"],
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_done(
+    arguments: list[str], videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = vid2kp_here(capsys, "convert", videos, "-o", tmp_path / "out", *arguments)
+    assert run.returncode == 2, run.stderr
+    assert run.stderr.startswith("Error: ")
+    assert NAME not in run.stdout + run.stderr

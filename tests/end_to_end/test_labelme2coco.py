@@ -1,0 +1,45 @@
+"""``vid2kp labelme2coco`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from console import vid2kp
+from PIL import Image
+
+
+def labels(folder: Path, name: str, label: str = "nose", *, width: int = 60) -> None:
+    folder.mkdir(exist_ok=True)
+    Image.new("RGB", (60, 40)).save(folder / f"{name}.png")
+    shape = {"label": label, "points": [[10, 20]], "group_id": None, "shape_type": "point"}
+    document = {"shapes": [shape], "imagePath": f"{name}.png", "imageWidth": width}
+    (folder / f"{name}.json").write_text(json.dumps({**document, "imageHeight": 40}))
+
+
+def test_labels_become_annotations(tmp_path: Path) -> None:
+    labels(tmp_path / "labels", "a")
+    labels(tmp_path / "labels", "b", "mystery")
+    run = vid2kp("labelme2coco", tmp_path / "labels", "-o", tmp_path / "coco.json")
+    assert run.returncode == 0, run.stderr
+    assert "b.json" in run.stdout and "unknown label 'mystery'" in run.stdout
+    assert "2 pictures, 1 people" in run.stdout
+    document = json.loads((tmp_path / "coco.json").read_text())
+    assert len(document["images"]) == 2
+
+
+def test_files_left_out_are_in_the_exit_code(tmp_path: Path) -> None:
+    labels(tmp_path / "labels", "a")
+    labels(tmp_path / "labels", "b", width=61)
+    run = vid2kp("labelme2coco", tmp_path / "labels", "-o", tmp_path / "coco.json", "--json")
+    assert run.returncode == 1
+    (problem,) = json.loads(run.stdout)["problems"]
+    assert (problem["file"], problem["left_out"]) == ("b.json", True)
+    assert (tmp_path / "coco.json").exists()
+
+
+def test_nothing_of_use_writes_nothing(tmp_path: Path) -> None:
+    labels(tmp_path / "labels", "b", width=61)
+    run = vid2kp("labelme2coco", tmp_path / "labels", "-o", tmp_path / "coco.json")
+    assert run.returncode == 3
+    assert not (tmp_path / "coco.json").exists()

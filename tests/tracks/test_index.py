@@ -1,0 +1,49 @@
+"""The index: one row per video, the same bytes for the same rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vid2kp.errors import OutputError
+from vid2kp.tracks.index import INDEX_SCHEMA, NUMBERS, read_index, write_index
+
+DONE = {
+    "pseudonym": "b",
+    "status": "done",
+    "reason": "Seen throughout.",
+    "frames": 100,
+    "seconds": 3.96,
+    "found": 0.5,
+    "completeness": 0.75,
+    "frames_ambiguous": 3,
+    "frames_suspect": 2,
+    "people": 4,
+}
+FAILED = {"pseudonym": "a", "status": "failed", "reason": "The disk is full."}
+
+
+def test_rows_are_sorted_and_failures_have_no_numbers(tmp_path: Path) -> None:
+    write_index(tmp_path / "index.parquet", [DONE, FAILED])
+    table = read_index(tmp_path / "index.parquet")
+    assert table.schema.names == INDEX_SCHEMA.names
+    assert table.to_pylist() == [FAILED | dict.fromkeys(NUMBERS, 0), DONE]
+
+
+def test_the_order_of_the_rows_and_foreign_values_change_no_byte(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    write_index(one, [DONE, FAILED])
+    write_index(two, [FAILED, {**DONE, "source": "Mustermann.mp4"}])
+    assert one.read_bytes() == two.read_bytes()
+    assert b"Mustermann" not in two.read_bytes()
+
+
+def test_an_empty_index_is_an_index(tmp_path: Path) -> None:
+    write_index(tmp_path / "index.parquet", [])
+    assert read_index(tmp_path / "index.parquet").num_rows == 0
+
+
+def test_a_missing_folder_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError):
+        write_index(tmp_path / "none" / "index.parquet", [])

@@ -1,0 +1,111 @@
+"""A calibrated confidence is the share of keypoints that are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from annotated import annotation, body, people, truth
+
+from vid2kp.errors import AnnotationError, ModelError
+from vid2kp.pose.calibration import Calibration
+from vid2kp.pose.lite import Lite
+from vid2kp.pose.skeleton import INFANT22
+from vid2kp.pose.weights import load_model, save_model
+from vid2kp.training.calibrate import (
+    calibration_error,
+    cross_validated_error,
+    fit_calibration,
+    outcomes,
+    store_calibration,
+)
+from vid2kp.training.metrics import compare
+
+
+def drawn(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints whose confidence is too low by far: they are right with √confidence."""
+    rng = np.random.default_rng(seed)
+    confidence = rng.uniform(0.1, 0.7, count)
+    return confidence, rng.random(count) < np.sqrt(confidence)
+
+
+def test_the_curve_finds_the_truth() -> None:
+    fit = fit_calibration(*drawn(20_000))
+    for confidence in (0.2, 0.35, 0.5, 0.65):
+        assert fit(np.array(confidence)) == pytest.approx(np.sqrt(confidence), abs=0.04)
+
+
+def test_the_curve_rises_and_is_never_certain() -> None:
+    for seed in range(5):
+        fit = fit_calibration(*drawn(80, seed))
+        assert (np.diff(fit.confidence) > 0).all() and (np.diff(fit.probability) >= 0).all()
+        assert fit.probability[0] > 0 and fit.probability[-1] < 1
+    sure = fit_calibration(np.linspace(0.1, 0.9, 100), np.ones(100, bool))
+    assert sure.probability[-1] < 1
+
+
+def test_equal_confidence_makes_one_level() -> None:
+    fit = fit_calibration(np.full(60, 0.5), np.arange(60) < 30)
+    assert len(fit.confidence) == 1
+    assert 0 < float(fit(np.array(0.9))) < 1
+
+
+def test_what_was_not_found_stays_so_and_ends_are_level() -> None:
+    curve = Calibration((0.2, 0.6), (0.3, 0.9), 0.1)
+    got = curve(np.array([[np.nan, 0.0], [0.4, 1.0]]))
+    np.testing.assert_allclose(got, [[np.nan, 0.3], [0.6, 0.9]], rtol=1e-6)
+    assert got.dtype == np.float32
+
+
+def test_fitting_makes_the_error_small_on_other_pictures() -> None:
+    confidence, correct = drawn(5_000)
+    picture = np.repeat(np.arange(250), 20)
+    before = calibration_error(confidence, correct)
+    assert before > 0.2
+    assert cross_validated_error(confidence, correct, picture) < 0.03
+
+
+def test_too_few_keypoints_are_refused() -> None:
+    with pytest.raises(AnnotationError, match="too few"):
+        fit_calibration(*drawn(20))
+
+
+def test_outcomes_are_those_of_found_and_labelled_keypoints(tmp_path: Path) -> None:
+    labels = [annotation(body(), image_id=1, unlabelled=("nose",)), annotation(body(), image_id=2)]
+    partly = body(212)
+    partly[4:] = np.nan
+    both = compare(truth(tmp_path, labels), [people(body(), confidence=0.7), people(partly)])
+    confidence, correct, picture = outcomes(both)
+    assert confidence == pytest.approx([0.7] * 21 + [0.9] * 4)
+    assert correct.tolist() == [True] * 21 + [False] * 4
+    assert picture.tolist() == [0] * 21 + [1] * 4
+
+
+def test_a_calibration_is_kept_in_the_card(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = tmp_path / "m.safetensors"
+    save_model(Lite(INFANT22, width=16), path, input_size=128, calibration={"threshold": 0.2})
+    curve = fit_calibration(*drawn(500))
+    store_calibration(path, curve)
+    card = load_model(path).card
+    assert card.calibration["threshold"] == 0.2
+    assert Calibration.from_dict(card.calibration) == curve
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"confidence": [0.1], "probability": ["x"], "within": 0.1},
+        {"confidence": [0.1, 0.2], "probability": [0.5], "within": 0.1},
+        {"confidence": [0.2, 0.1], "probability": [0.1, 0.2], "within": 0.1},
+        {"confidence": [0.1, 0.2], "probability": [0.4, 0.2], "within": 0.1},
+        {"confidence": [0.1, 0.2], "probability": [0.4, 1.2], "within": 0.1},
+        {"confidence": [], "probability": [], "within": 0.1},
+    ],
+)
+def test_other_values_are_no_calibration(values: dict[str, object]) -> None:
+    with pytest.raises(ModelError, match="calibration"):
+        Calibration.from_dict(values)

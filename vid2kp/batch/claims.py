@@ -1,0 +1,234 @@
+"""Who does which video, when several processes work on one output folder.
+
+Each run keeps a file alive by touching it; a claim is a file that only one process can create and
+that names its run. A run that is dead, or has been silent for long, loses its claims to whoever
+comes next. Should two ever hold one video (a machine that slept), both write the same bytes and
+the folder of the video changes hands in one step, so nothing is harmed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import platform
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from vid2kp.files import output_errors
+
+CLAIMS_FOLDER: Final = "claims"
+RUNS_FOLDER: Final = "runs"
+
+HEARTBEAT_SECONDS: Final = 15.0
+STALE_SECONDS: Final = 180.0
+"""A run that has not touched its file for so long is dead."""
+
+_ASK_AGAIN_SECONDS: Final = 2.0
+_SAME_BIRTH_SECONDS: Final = 5.0
+
+
+class Claims:
+    """The claims of one run; use `open_claims`.
+
+    Attributes:
+        run: the word that stands for this run.
+        diary: a path whose name, made longer, may be used for files that end with the run.
+    """
+
+    def __init__(self, private: Path, run: str) -> None:
+        self.run = run
+        self._claims = private / CLAIMS_FOLDER
+        self._runs = private / RUNS_FOLDER
+        self.diary = self._runs / run
+        self._asked: dict[str, tuple[float, bool]] = {}
+        with output_errors():
+            self._claims.mkdir(mode=0o700, exist_ok=True)
+            self._runs.mkdir(mode=0o700, exist_ok=True)
+            _create(self._file_of(run), json.dumps(_this_process()))
+            self._forget_dead_runs()
+
+    def claim(self, pseudonym: str) -> bool:
+        """Takes a video; False where another run has it.
+
+        Raises:
+            OutputError: the private folder is full or read-only.
+        """
+        path = self._claims / pseudonym
+        with output_errors():
+            if _create(path, self.run):
+                return True
+            owner = _text(path)
+            if owner is None:  # just given back
+                return _create(path, self.run)
+            if self._is_stale(path, owner):
+                return self._take_over(path, owner)
+            return owner == self.run
+
+    def release(self, pseudonym: str) -> None:
+        """Gives a video back, done or not."""
+        path = self._claims / pseudonym
+        if _text(path) == self.run:
+            path.unlink(missing_ok=True)
+
+    def is_held(self, pseudonym: str) -> bool:
+        """Whether a living run, this one included, has the video."""
+        path = self._claims / pseudonym
+        owner = _text(path)
+        return owner is not None and not self._is_stale(path, owner)
+
+    def touch(self) -> None:
+        """Shows that this run is alive."""
+        self._file_of(self.run).touch()
+
+    def close(self) -> None:
+        """Ends the run; claims that it still holds are free."""
+        self._forget(self.run)
+
+    def _forget_dead_runs(self) -> None:
+        for run in {file.name.partition(".")[0] for file in self._runs.iterdir()}:
+            if run != self.run and self._is_dead(run):
+                self._forget(run)
+
+    def _forget(self, run: str) -> None:
+        for file in self._runs.glob(f"{run}.*"):
+            file.unlink(missing_ok=True)
+
+    def _is_stale(self, path: Path, owner: str) -> bool:
+        """Whether nobody works on the video that this run has claimed."""
+        if owner == self.run:
+            return False
+        if not owner:
+            # Its process died, or lost the disk, between creating the file and writing it.
+            return self._silent(path) > STALE_SECONDS
+        at, dead = self._asked.get(owner, (-math.inf, False))
+        if time.monotonic() - at > _ASK_AGAIN_SECONDS:
+            dead = self._is_dead(owner)
+            self._asked[owner] = (time.monotonic(), dead)
+        return dead
+
+    def _take_over(self, path: Path, owner: str) -> bool:
+        """Replaces the claim of a dead run; True for the one process that succeeds."""
+        lock = path.with_name(f".{path.name}.taken")
+        if not _create(lock, self.run):
+            if self._silent(lock) > STALE_SECONDS:
+                lock.unlink(missing_ok=True)
+            return False
+        try:
+            if _text(path) != owner:
+                return False
+            mine = path.with_name(f".{path.name}.{self.run}")
+            _create(mine, self.run)
+            mine.replace(path)
+            return True
+        finally:
+            lock.unlink(missing_ok=True)
+
+    def _is_dead(self, run: str) -> bool:
+        file = self._file_of(run)
+        try:
+            process = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError):
+            process = {}
+        return _is_gone(process) or self._silent(file) > STALE_SECONDS
+
+    def _silent(self, file: Path) -> float:
+        """Seconds since a file was touched."""
+        try:
+            return self._now() - file.stat().st_mtime
+        except FileNotFoundError:
+            return math.inf
+
+    def _now(self) -> float:
+        """The time by the clock of the file server, which dates the other files too."""
+        self.touch()
+        return self._file_of(self.run).stat().st_mtime
+
+    def _file_of(self, run: str) -> Path:
+        return self._runs / f"{run}.json"
+
+
+@contextlib.contextmanager
+def open_claims(private: Path) -> Iterator[Claims]:
+    """The claims of a new run, kept alive until the block ends.
+
+    Args:
+        private: the private folder; it exists.
+
+    Raises:
+        OutputError: the private folder is full or read-only.
+    """
+    claims = Claims(private, secrets.token_hex(8))
+    ended = threading.Event()
+
+    def keep_alive() -> None:
+        while not ended.wait(HEARTBEAT_SECONDS):
+            # A network drive that is away for a while must not end the run.
+            with contextlib.suppress(OSError):
+                claims.touch()
+
+    thread = threading.Thread(target=keep_alive, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield claims
+    finally:
+        ended.set()
+        thread.join()
+        with contextlib.suppress(OSError):
+            claims.close()
+
+
+def _create(path: Path, text: str) -> bool:
+    """Creates a file that holds the text; False where there is one already."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    return True
+
+
+def _text(path: Path) -> str | None:
+    """What a small file holds, None where there is none."""
+    try:
+        return path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+
+
+def _this_process() -> dict[str, Any]:
+    return {"machine": _machine(), "pid": os.getpid(), "born": psutil.Process().create_time()}
+
+
+def _machine() -> str:
+    """Where process numbers mean the same: a host, and in it a container."""
+    namespace = Path("/proc/self/ns/pid")
+    container = namespace.stat().st_ino if namespace.exists() else 0
+    return f"{platform.node()}:{container}"
+
+
+def _is_gone(process: dict[str, Any]) -> bool:
+    """Whether it was a process of this machine and is no more."""
+    if process.get("machine") != _machine():
+        return False
+    try:
+        born = psutil.Process(process["pid"]).create_time()
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.Error:
+        return False
+    return bool(abs(born - process["born"]) > _SAME_BIRTH_SECONDS)

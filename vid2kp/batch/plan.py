@@ -1,0 +1,96 @@
+"""What a batch would do and how long it would take, from headers and a short measurement."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from vid2kp.batch.discovery import Source
+from vid2kp.batch.options import Plan
+from vid2kp.batch.pool import Ended, Pool
+from vid2kp.batch.worker import Failure, Task
+from vid2kp.convert import ConvertOptions, VideoResult
+from vid2kp.errors import UnreadableVideo
+from vid2kp.video.probe import VideoInfo, probe
+
+SAMPLE_SECONDS: Final = 4.0
+"""Seconds of video that are converted to see how fast this machine is."""
+
+_MOST_PROBED: Final = 100
+_MOST_TRIED: Final = 3
+_NAMELESS: Final = "a" * 26
+
+
+def shortened(options: ConvertOptions) -> ConvertOptions:
+    """The same options for the little that is converted to measure."""
+    return replace(options, duration=min(options.duration or SAMPLE_SECONDS, SAMPLE_SECONDS))
+
+
+def make_plan(
+    sources: Sequence[Source], finished: int, *, options: ConvertOptions, pool: Pool, folder: Path
+) -> Plan:
+    """The plan for these videos.
+
+    Args:
+        sources: the videos to do.
+        finished: number of the videos that would be skipped.
+        options: of the conversions.
+        pool: started, with the `shortened` options.
+        folder: for what is converted to measure; to be thrown away afterwards.
+    """
+    if not sources:
+        return Plan(to_do=0, finished=finished, frames=0, frames_per_second=None, seconds=0.0)
+    by_size = sorted(sources, key=lambda source: (source.size, source.identity))
+    sample = by_size[:: -(-len(by_size) // _MOST_PROBED)]
+    readable = {source: info for source in sample if (info := _probe(source)) is not None}
+    # Many videos are not all opened: the others are taken to hold as many frames per byte.
+    share = sum(source.size for source in sample) / max(1, sum(source.size for source in sources))
+    frames = round(sum(_frames(info, options) for info in readable.values()) / (share or 1))
+    rate = _measure(list(readable), pool, folder)
+    return Plan(
+        to_do=len(sources),
+        finished=finished,
+        frames=frames,
+        frames_per_second=rate,
+        seconds=None if rate is None else frames / (rate * pool.parallel),
+    )
+
+
+def _probe(source: Source) -> VideoInfo | None:
+    try:
+        return probe(source.path)
+    except UnreadableVideo:
+        return None
+
+
+def _frames(info: VideoInfo, options: ConvertOptions) -> float:
+    """The frames that will be converted, as far as the header knows."""
+    whole = info.header_frames or (info.header_duration or 0.0) * info.fps
+    if options.start == 0 and options.duration is None:
+        return whole
+    seconds = (info.header_duration or whole / info.fps) - options.start
+    return max(0.0, min(seconds, options.duration or seconds)) * info.fps
+
+
+def _measure(sources: Sequence[Source], pool: Pool, folder: Path) -> float | None:
+    """Frames per second of one worker, from the beginning of a video of middling size."""
+    middle = len(sources) // 2
+    for source in sources[middle : middle + _MOST_TRIED]:
+        task = Task(source.path, folder / _NAMELESS, _NAMELESS)
+        _run(pool, task)  # the first time also prepares kernels
+        begin = time.perf_counter()
+        result = _run(pool, task)
+        if isinstance(result, VideoResult) and result.frames:
+            return result.frames / (time.perf_counter() - begin)
+    return None
+
+
+def _run(pool: Pool, task: Task) -> VideoResult | Failure:
+    pool.give(task)
+    while True:
+        for event in pool.events(1.0):
+            if isinstance(event, Ended):
+                return event.outcome

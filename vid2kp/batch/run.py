@@ -1,0 +1,281 @@
+"""Many videos: each is claimed, converted by a worker, recorded; what was finished is skipped.
+
+Whatever happens to one video, the next one is done. What one run leaves undone, however it ended,
+the same call does later, and the deliverables are the same bytes as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+import vid2kp
+from vid2kp.batch.claims import open_claims
+from vid2kp.batch.discovery import Found, Source, find_sources
+from vid2kp.batch.ledger import Ledger, fingerprint_of
+from vid2kp.batch.options import BatchOptions, BatchResult, ProgressCallback
+from vid2kp.batch.plan import make_plan, shortened
+from vid2kp.batch.pool import Pool, PoolOptions, available_cores
+from vid2kp.batch.workload import Way, Workload
+from vid2kp.convert import ConvertOptions, VideoResult
+from vid2kp.errors import ModelError, OutputError, PrivacyError, UsageError
+from vid2kp.files import output_errors
+from vid2kp.privacy.pseudonym import Key, Links, private_folder
+
+ALL_DELIVERED: Final = 0
+SOME_FAILED: Final = 1
+NOTHING_DELIVERED: Final = 3
+INTERRUPTED: Final = 130
+"""Exit codes, see docs/cli.md."""
+
+_CORES_PER_JOB: Final = 4
+_MEMORY_PER_JOB: Final = 3 << 29
+
+
+def run(
+    inputs: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    options: ConvertOptions | None = None,
+    batch: BatchOptions | None = None,
+    progress: ProgressCallback | None = None,
+) -> BatchResult:
+    """Converts all videos of files and folders into an output folder.
+
+    A video that was finished before (same source, options and model) is skipped. Several processes
+    may share an output folder: each video is done by one of them. Worker processes are spawned, so
+    a script that calls this must guard its entry with ``if __name__ == "__main__":``.
+
+    Args:
+        inputs: files and folders, see `find_sources`.
+        out: the output folder; made if missing. ``OUT.private`` appears beside it.
+        options: what to do with each video.
+        batch: how to work through them.
+        progress: called in this thread whenever something happens.
+
+    Returns:
+        what came of every video. Ctrl-C ends the batch early, with exit code 130.
+
+    Raises:
+        UsageError: nothing was done: no input, no such model or device, or the output folder
+            cannot be used.
+        OutputError: the private folder became full or read-only.
+    """
+    options, batch = options or ConvertOptions(), batch or BatchOptions()
+    out = Path(out).resolve()
+    if out.exists() and not out.is_dir():
+        raise UsageError("The output is a file, not a folder.", hint="Choose another name.")
+    found = find_sources(inputs, out=out)
+    sources = [source for source in found.sources if is_in_shard(source, batch.shard)]
+    if batch.dry_run:
+        return _dry_run(sources, out, options, batch)
+    with (
+        _prepared(out, batch) as (private, links),
+        open_claims(private) as claims,
+        Pool(options, _pool_options(batch, len(sources), claims.diary)) as pool,
+    ):
+        with _as_usage_error():
+            ready = pool.start()
+        ledger = Ledger(private, run=claims.run)
+        ledger.log(
+            "begin", **_circumstances(options, batch), ready=asdict(ready), closed=found.closed
+        )
+        workload = Workload(
+            sources,
+            out=out,
+            links=links,
+            claims=claims,
+            ledger=ledger,
+            pool=pool,
+            way=_way(options, ready.model_sha256, overwrite=batch.overwrite),
+            progress=progress,
+        )
+        interrupted = _work(workload)
+        result = BatchResult(
+            results=tuple(workload.results),
+            skipped=frozenset(workload.skipped),
+            exit_code=INTERRUPTED if interrupted else _exit_code(workload.results),
+            folder=out,
+            private=private,
+            notes=_notes(found, batch, limited=ready.limited),
+        )
+        ledger.log("end", exit_code=result.exit_code)
+        return result
+
+
+def _work(workload: Workload) -> bool:
+    """Whether it was interrupted; either way only whole results are left, and an index of them."""
+    interrupted = False
+    try:
+        workload.work()
+    except KeyboardInterrupt:
+        interrupted = True
+        workload.abandon()
+    workload.write_index()
+    return interrupted
+
+
+def _dry_run(
+    sources: Sequence[Source], out: Path, options: ConvertOptions, batch: BatchOptions
+) -> BatchResult:
+    private = _private_path(out)
+    with tempfile.TemporaryDirectory(prefix="vid2kp-") as name:
+        folder = Path(name)
+        pool_options = _pool_options(batch, len(sources), folder / "diary")
+        with Pool(shortened(options), pool_options) as pool:
+            with _as_usage_error():
+                ready = pool.start()
+                way = _way(options, ready.model_sha256, overwrite=batch.overwrite)
+                finished = _finished(sources, out, batch.links or private, way)
+            to_do = [source for source in sources if source not in finished]
+            plan = make_plan(to_do, len(finished), options=options, pool=pool, folder=folder)
+    return BatchResult(
+        results=(),
+        skipped=frozenset(finished.values()),
+        exit_code=ALL_DELIVERED,
+        folder=out,
+        private=private,
+        plan=plan,
+    )
+
+
+def _finished(sources: Sequence[Source], out: Path, table: Path, way: Way) -> dict[Source, str]:
+    """The pseudonyms of the videos that need not be done; writes nothing."""
+    private = _private_path(out)
+    if not (private.is_dir() and table.exists()):
+        return {}
+    ledger = Ledger(private, run="")
+    pseudonyms = {source: name for name, source in Links(table).sources().items()}
+    finished = {}
+    for source in sources:
+        pseudonym = pseudonyms.get(source.path.resolve(), "")
+        record = ledger.delivered(pseudonym)
+        if record and way.made(record, fingerprint_of(source.path)) and record.is_complete_in(out):
+            finished[source] = pseudonym
+    return finished
+
+
+@contextlib.contextmanager
+def _prepared(out: Path, batch: BatchOptions) -> Iterator[tuple[Path, Links]]:
+    """The private folder and the pseudonyms; if nothing could be done, no new folder stays."""
+    fresh = [folder for folder in (out, _private_path(out)) if not folder.exists()]
+    try:
+        with _as_usage_error():
+            private = private_folder(out)
+            _check_writable(out)
+            key = None if batch.key_file is None else Key.read(batch.key_file)
+            links = Links(batch.links or private, key=key)
+        yield private, links
+    except UsageError:
+        for folder in fresh:
+            _remove_if_empty(folder)
+        raise
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Removes a folder that holds nothing but empty folders and files, none of another process."""
+    with contextlib.suppress(OSError):
+        for below in folder.iterdir():
+            if below.is_dir():
+                below.rmdir()
+            elif below.stat().st_size == 0:
+                below.unlink()
+        folder.rmdir()
+
+
+def _private_path(out: Path) -> Path:
+    """Where `private_folder` makes it; a dry run must not make it."""
+    return out.with_name(f"{out.name}.private")
+
+
+def _check_writable(out: Path) -> None:
+    with output_errors():
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+
+
+@contextlib.contextmanager
+def _as_usage_error() -> Iterator[None]:
+    """Before anything is done, whatever is wrong is wrong with how it was called."""
+    try:
+        yield
+    except (ModelError, OutputError, PrivacyError) as error:
+        raise UsageError(error.message, hint=error.hint) from None
+
+
+def _pool_options(batch: BatchOptions, videos: int, diary: Path) -> PoolOptions:
+    spread = batch.jobs == "auto"
+    return PoolOptions(
+        jobs=_auto_jobs() if batch.jobs == "auto" else batch.jobs,
+        most=max(1, videos),
+        spread=spread,
+        stall_seconds=batch.stall_seconds,
+        memory=batch.memory,
+        recycle=batch.recycle,
+        diary=diary,
+    )
+
+
+def _auto_jobs() -> int:
+    """As many as there are groups of cores, and memory for."""
+    by_memory = int(psutil.virtual_memory().available // _MEMORY_PER_JOB)
+    return max(1, min(available_cores() // _CORES_PER_JOB, by_memory))
+
+
+def is_in_shard(source: Source, shard: tuple[int, int] | None) -> bool:
+    """By a hash of where the source lies below its input: no other source moves the border."""
+    if shard is None:
+        return True
+    part, parts = shard
+    digest = hashlib.sha256(b"vid2kp shard\0" + source.identity).digest()
+    return int.from_bytes(digest[:8], "big") % parts == part - 1
+
+
+def _way(options: ConvertOptions, model_sha256: str, *, overwrite: bool) -> Way:
+    return Way(
+        options=json.loads(json.dumps(asdict(options))),
+        model_sha256=model_sha256,
+        since=time.time() if overwrite else 0.0,
+    )
+
+
+def _circumstances(options: ConvertOptions, batch: BatchOptions) -> dict[str, object]:
+    """What the private log says of a run."""
+    return {
+        "version": vid2kp.__version__,
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "options": asdict(options),
+        "batch": asdict(batch),
+    }
+
+
+def _exit_code(results: Sequence[VideoResult]) -> int:
+    delivered = sum(result.folder is not None for result in results)
+    if delivered == len(results):
+        return ALL_DELIVERED
+    return SOME_FAILED if delivered else NOTHING_DELIVERED
+
+
+def _notes(found: Found, batch: BatchOptions, *, limited: bool) -> tuple[str, ...]:
+    notes = []
+    if found.closed:
+        notes.append(
+            f"{len(found.closed)} folders of the inputs may not be read and were left out; the "
+            "private log names them."
+        )
+    if batch.memory is not None and not limited:
+        notes.append("The memory that one video may take cannot be limited here.")
+    return tuple(notes)

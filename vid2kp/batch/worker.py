@@ -1,0 +1,262 @@
+"""A worker: a process of its own that converts one video after the other.
+
+What reaches it is a path, what leaves it is a small report; pixels do neither. A decoder that
+hangs, crashes or eats memory takes this process with it and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from vid2kp.convert import ConvertOptions, VideoResult, convert_video, make_estimator
+from vid2kp.errors import UnreadableVideo, UsageError, Vid2kpError
+
+if TYPE_CHECKING:
+    from vid2kp.pose.estimate import Estimator
+
+_REPORT_SECONDS: Final = 0.2
+
+_SHORT_OF_MEMORY: Final = (
+    "allocate memory",
+    "Insufficient memory",
+    "could not create a primitive",
+    "failed to map segment",
+)
+"""What the system, OpenCV, oneDNN and the linker say instead of raising a MemoryError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a worker works.
+
+    Attributes:
+        options: of the conversions.
+        device: of this worker, in place of that of the options.
+        threads: of the network on a CPU; 0 leaves it to PyTorch.
+        memory: bytes that a video may take beyond what the loaded model needs; None for no limit.
+            See `limit_memory`.
+        diary: file for what libraries write to the standard streams; private.
+    """
+
+    options: ConvertOptions
+    device: str
+    threads: int
+    memory: int | None
+    diary: Path
+
+
+@dataclass(frozen=True)
+class Task:
+    """One video to convert: its source, the folder of its deliverables and its pseudonym."""
+
+    source: Path
+    folder: Path
+    pseudonym: str
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker has its model.
+
+    Attributes:
+        model_sha256: of the weights.
+        device: ``cpu`` or ``cuda``.
+        gpus: number of GPUs that PyTorch finds.
+        limited: whether the memory limit is kept.
+    """
+
+    model_sha256: str
+    device: str
+    gpus: int
+    limited: bool
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The worker cannot work as it was asked to: the message and hint of a Vid2kpError."""
+
+    message: str
+    hint: str
+    is_usage: bool
+
+
+@dataclass(frozen=True)
+class Frames:
+    """So many frames of the present video are done, of so many that are expected."""
+
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The present video has no deliverable.
+
+    Attributes:
+        status: ``unreadable`` or ``failed``.
+        reason: in plain words, without any name.
+        detail: for the private log: the traceback, which may hold paths.
+        spoiled: whether the worker may be in disorder and should be replaced.
+    """
+
+    status: Literal["unreadable", "failed"]
+    reason: str
+    detail: str
+    spoiled: bool = True
+
+
+Report = Ready | Refused | Frames | Failure | VideoResult
+
+
+def work(tasks: Connection, reports: Connection, settings: Settings) -> None:
+    """The life of a worker: reports `Ready`, then converts tasks until it receives None.
+
+    Args:
+        tasks: where a `Task` comes in, or None for the end.
+        reports: where every `Report` goes out.
+        settings: how to work.
+    """
+    _harden(settings.diary)
+    try:
+        estimator = _prepare(settings)
+    except Vid2kpError as error:
+        reports.send(Refused(error.message, error.hint, isinstance(error, UsageError)))
+        return
+    limited = limit_memory(settings.memory, device=estimator.device.type)
+    reports.send(_ready(estimator, limited))
+    while (task := tasks.recv()) is not None:
+        reports.send(_convert(task, estimator, settings.options, reports))
+
+
+def _convert(
+    task: Task, estimator: Estimator, options: ConvertOptions, reports: Connection
+) -> VideoResult | Failure:
+    try:
+        return convert_video(
+            task.source,
+            task.folder,
+            pseudonym=task.pseudonym,
+            estimator=estimator,
+            options=options,
+            progress=_throttled(lambda done, total: reports.send(Frames(done, total))),
+        )
+    except Exception as error:
+        return describe(error)
+
+
+def describe(error: Exception) -> Failure:
+    """What may be said of an error, and apart from it what may not leave the private log."""
+    detail = "".join(traceback.format_exception(error))
+    if isinstance(error, UnreadableVideo):
+        return Failure("unreadable", str(error), detail, spoiled=False)
+    if isinstance(error, Vid2kpError):
+        return Failure("failed", str(error), detail, spoiled=False)
+    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _SHORT_OF_MEMORY):
+        return Failure("failed", "The video needs more memory than it may take.", detail)
+    kind = type(error)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    return Failure("failed", f"Unexpected {name}; see the private log.", detail)
+
+
+def _throttled(send: Callable[[int, int | None], None]) -> Callable[[int, int | None], None]:
+    last = -_REPORT_SECONDS
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _REPORT_SECONDS:
+            last = time.monotonic()
+            send(done, total)
+
+    return progress
+
+
+def _prepare(settings: Settings) -> Estimator:
+    import torch
+
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    estimator = make_estimator(replace(settings.options, device=settings.device))
+    _warm_up(estimator)
+    return estimator
+
+
+def _warm_up(estimator: Estimator) -> None:
+    """Loads what a first video would load, so that the limit of memory is for videos alone."""
+    import numpy as np
+
+    import vid2kp.pose.watch  # noqa: F401
+
+    size = estimator.card.input_size
+    estimator.find(np.full((estimator.batch_size, size, size, 3), 128, np.uint8))
+
+
+def _ready(estimator: Estimator, limited: bool) -> Ready:
+    import torch
+
+    return Ready(
+        model_sha256=estimator.card.sha256,
+        device=estimator.device.type,
+        gpus=torch.cuda.device_count(),
+        limited=limited,
+    )
+
+
+def _harden(diary: Path) -> None:
+    """Nothing of a frame or a path may leave through a signal, a core file or an outcry."""
+    # Ctrl-C goes to the whole group of processes; the parent decides what happens.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _redirect_streams(diary)
+    with contextlib.suppress(ImportError):  # Windows writes no core files
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_die_with_parent, name="orphan watch", daemon=True).start()
+
+
+def _redirect_streams(diary: Path) -> None:
+    descriptor = os.open(diary, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    # A crash in C leaves the Python lines that led to it, without values.
+    faulthandler.enable(file=2)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def limit_memory(memory: int | None, *, device: str) -> bool:
+    """Limits the address space of this process to what it is now and ``memory`` bytes more.
+
+    Returns:
+        whether there is a limit now: not with a GPU, whose driver reserves addresses at will, and
+        on Linux alone.
+    """
+    if memory is None or device != "cpu" or sys.platform != "linux":
+        return False
+    import resource
+
+    import psutil
+
+    limit = psutil.Process().memory_info().vms + memory
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    return True

@@ -1,0 +1,294 @@
+"""The videos of one run, from the first claim to the last record."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from vid2kp.batch.claims import Claims
+from vid2kp.batch.discovery import Source
+from vid2kp.batch.ledger import RESULT_NUMBERS, Fingerprint, Ledger, Record, fingerprint_of
+from vid2kp.batch.options import Kind, Progress, ProgressCallback
+from vid2kp.batch.pool import Ended, Moved, Pool
+from vid2kp.batch.worker import Failure, Frames, Task
+from vid2kp.convert import VideoResult
+from vid2kp.files import PART_SUFFIX, fix_time
+from vid2kp.privacy.manifest import REASON, read_manifest
+from vid2kp.privacy.pseudonym import PSEUDONYM, Links
+from vid2kp.tracks.index import write_index
+from vid2kp.tracks.schema import INDEX_FILE
+
+_POLL_SECONDS: Final = 1.0
+_LOOK_AGAIN_SECONDS: Final = 3.0
+_OLD_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A video that this run has claimed."""
+
+    source: Source
+    fingerprint: Fingerprint | None
+    begun: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a run makes deliverables: what is compared to decide whether a video is finished.
+
+    Attributes:
+        options: of the conversions, as JSON gives them back.
+        model_sha256: of the weights.
+        since: seconds since 1970; deliverables made before do not count.
+    """
+
+    options: dict[str, Any]
+    model_sha256: str
+    since: float = 0.0
+
+    def made(self, record: Record, source: Fingerprint | None) -> bool:
+        """Whether the record is of this source, converted in this way."""
+        is_same = record.is_of(source, self.options, self.model_sha256)
+        return is_same and record.finished >= self.since
+
+
+class Workload:
+    """Works through the videos of one run with a started pool.
+
+    Args:
+        sources: the videos.
+        out: the output folder; exists.
+        links: the pseudonyms.
+        claims: of this run.
+        ledger: of the output folder.
+        pool: started.
+        way: how deliverables are made.
+        progress: told of everything.
+
+    Attributes:
+        skipped: pseudonyms of the videos that had been finished before.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        out: Path,
+        links: Links,
+        claims: Claims,
+        ledger: Ledger,
+        pool: Pool,
+        way: Way,
+        progress: ProgressCallback | None,
+    ) -> None:
+        self.skipped: set[str] = set()
+        self._sources = sources
+        self._out = out
+        self._links = links
+        self._claims = claims
+        self._ledger = ledger
+        self._pool = pool
+        self._way = way
+        self._progress = progress
+        self._begun = time.time()
+        self._attempts: dict[str, _Attempt] = {}
+        self._results: dict[Source, VideoResult] = {}
+
+    @property
+    def results(self) -> list[VideoResult]:
+        """Of the videos that are over, in the order in which they were found."""
+        return [self._results[source] for source in self._sources if source in self._results]
+
+    def work(self) -> None:
+        """Does all videos, those of another process included should it leave them.
+
+        Raises:
+            OutputError: the private folder is full or read-only.
+            PrivacyError: the table of pseudonyms is damaged.
+        """
+        self._tell("ready")
+        self._remove_leftovers()
+        todo, elsewhere = deque(self._ordered()), list[Source]()
+        looked = time.monotonic()
+        while todo or elsewhere or self._pool.busy:
+            while todo and self._pool.busy < self._pool.jobs:
+                source = todo.popleft()
+                if not self._take_up(source):
+                    elsewhere.append(source)
+            if self._pool.busy:
+                for event in self._pool.events(_POLL_SECONDS):
+                    self._heed(event)
+            elif elsewhere and not todo:
+                self._tell("waiting")
+                time.sleep(_POLL_SECONDS)
+            if not todo and time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
+                todo, elsewhere, looked = deque(elsewhere), [], time.monotonic()
+
+    def abandon(self) -> None:
+        """Gives up what the workers are at, and leaves no trace of it."""
+        tasks = self._pool.tasks
+        self._pool.close()
+        for task in tasks:
+            self._remove_parts(task.pseudonym)
+            self._claims.release(task.pseudonym)
+
+    def write_index(self) -> None:
+        """Writes the index of the output folder from the records of this run and all others.
+
+        Raises:
+            OutputError: the output folder is full or read-only.
+        """
+        state = None
+        # Another process may finish a video meanwhile and have written its index already.
+        while state != (state := self._ledger.state()):
+            write_index(self._out / INDEX_FILE, map(_index_row, self._ledger.records()))
+        fix_time(self._out)
+
+    # -- one video ----------------------------------------------------------------------------
+
+    def _ordered(self) -> Sequence[Source]:
+        """The longest first where several work, so that none works alone at the end."""
+        if self._pool.jobs == 1:
+            return self._sources
+        return sorted(self._sources, key=lambda source: (-source.size, source.identity))
+
+    def _take_up(self, source: Source) -> bool:
+        """Skips the video or gives it to a worker; False where another process has it."""
+        pseudonym = self._links.pseudonym_for(source.path)
+        fingerprint = fingerprint_of(source.path)
+        if self._was_done(source, pseudonym, fingerprint):
+            return True
+        if not self._claims.claim(pseudonym):
+            return False
+        # Another process may have finished it between the two looks.
+        if self._was_done(source, pseudonym, fingerprint):
+            self._claims.release(pseudonym)
+            return True
+        self._attempts[pseudonym] = _Attempt(source, fingerprint)
+        self._ledger.log("started", pseudonym=pseudonym, source=source.path)
+        self._tell("started", pseudonym)
+        self._pool.give(Task(source.path, self._out / pseudonym, pseudonym))
+        return True
+
+    def _was_done(self, source: Source, pseudonym: str, fingerprint: Fingerprint | None) -> bool:
+        record = self._ledger.delivered(pseudonym)
+        if record and self._way.made(record, fingerprint) and record.is_complete_in(self._out):
+            self.skipped.add(pseudonym)
+            self._settle("skipped", source, record)
+            return True
+        failure = self._ledger.failed(pseudonym)
+        if failure and self._way.made(failure, fingerprint) and failure.finished >= self._begun:
+            self._settle("finished", source, failure)  # another process has tried meanwhile
+            return True
+        return False
+
+    def _settle(self, kind: Kind, source: Source, record: Record) -> None:
+        result = VideoResult(
+            pseudonym=record.pseudonym,
+            status=record.status,
+            reason=record.reason,
+            folder=self._out / record.pseudonym if record.delivered else None,
+            **record.numbers,
+        )
+        self._results[source] = result
+        self._tell(kind, record.pseudonym, result=result)
+
+    def _heed(self, event: Ended | Moved) -> None:
+        if isinstance(event, Moved):
+            self._tell("frames", event.task.pseudonym, frames=event.frames)
+        else:
+            self._end(event)
+
+    def _end(self, event: Ended) -> None:
+        """Records what became of a video, and only then gives it back."""
+        pseudonym, outcome = event.task.pseudonym, event.outcome
+        attempt = self._attempts.pop(pseudonym)
+        if isinstance(outcome, Failure):
+            self._remove_parts(pseudonym)
+        record = self._record(event, attempt)
+        self._ledger.keep(record)
+        self._ledger.log(
+            "finished",
+            pseudonym=pseudonym,
+            source=attempt.source.path,
+            status=outcome.status,
+            reason=outcome.reason,
+            detail=outcome.detail if isinstance(outcome, Failure) else "",
+            seconds=time.monotonic() - attempt.begun,
+        )
+        self._claims.release(pseudonym)
+        self._settle("finished", attempt.source, record)
+
+    def _record(self, event: Ended, attempt: _Attempt) -> Record:
+        outcome = event.outcome
+        delivered = isinstance(outcome, VideoResult)
+        return Record(
+            pseudonym=event.task.pseudonym,
+            source=attempt.fingerprint,
+            options=self._way.options,
+            model_sha256=self._way.model_sha256,
+            status=outcome.status,
+            reason=outcome.reason,
+            numbers={name: getattr(outcome, name) for name in RESULT_NUMBERS} if delivered else {},
+            counts=read_manifest(event.task.folder)[0].counts if delivered else {},
+            files=_sizes(event.task.folder) if delivered else {},
+        )
+
+    # -- what a dead process left -------------------------------------------------------------
+
+    def _remove_leftovers(self) -> None:
+        for part in self._out.glob(f".*{PART_SUFFIX}"):
+            pseudonym = part.name.split(".")[1]
+            if not PSEUDONYM.fullmatch(pseudonym):
+                _remove_if_old(part)
+            elif not self._claims.is_held(pseudonym):
+                shutil.rmtree(part, ignore_errors=True)
+
+    def _remove_parts(self, pseudonym: str) -> None:
+        for part in self._out.glob(f".{pseudonym}.*{PART_SUFFIX}"):
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _tell(
+        self,
+        kind: Kind,
+        pseudonym: str = "",
+        *,
+        frames: Frames | None = None,
+        result: VideoResult | None = None,
+    ) -> None:
+        if self._progress is not None:
+            self._progress(
+                Progress(
+                    kind=kind,
+                    videos=len(self._sources),
+                    done=len(self._results),
+                    pseudonym=pseudonym,
+                    frames=frames.done if frames else 0,
+                    frames_expected=frames.total if frames else None,
+                    result=result,
+                )
+            )
+
+
+def _remove_if_old(part: Path) -> None:
+    """Removes an unfinished index or report, unless another process may be writing it."""
+    with contextlib.suppress(OSError):
+        if time.time() - part.stat().st_mtime > _OLD_SECONDS:
+            part.unlink()
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+
+
+def _index_row(record: Record) -> dict[str, Any]:
+    # The index is handed over: a reason with a sign that none of ours has stays here.
+    reason = record.reason if REASON.fullmatch(record.reason) else "See the private log."
+    told = {"pseudonym": record.pseudonym, "status": record.status, "reason": reason}
+    return told | dict(record.counts) | dict(record.numbers)

@@ -1,0 +1,265 @@
+"""``vid2kp convert``: videos in, tracks and skeleton videos out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen, VerboseFlag, duration
+from vid2kp.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from vid2kp.batch.options import BatchResult, Plan, Progress, ProgressCallback
+    from vid2kp.convert import VideoResult
+
+_FEW = 20  # videos that are all listed at the end; of more only those that need a look
+_MOST = 60  # lines of that list
+_FAILED = ("unreadable", "failed")
+
+
+def convert(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT...", help="Videos, and folders that hold some.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="OUT", help="Results; OUT.private appears beside it."),
+    ],
+    model: Annotated[str, typer.Option(help="Name or path of a model.")] = "infant-lite",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:i.")] = "auto",
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "fp16"], typer.Option(help="Kind of numbers.")
+    ] = "auto",
+    batch_size: Annotated[
+        str, typer.Option(metavar="auto|N", help="Pictures looked at together.")
+    ] = "auto",
+    jobs: Annotated[
+        str, typer.Option(metavar="auto|N", help="Videos converted side by side.")
+    ] = "auto",
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="i/n", help="Only the i-th of n parts, for n machines on one OUT."),
+    ] = None,
+    people: Annotated[
+        Literal["infant", "all"], typer.Option(help="Whose tracks to write.")
+    ] = "infant",
+    zoom: Annotated[
+        Literal["auto", "off"], typer.Option(help="Look again at a crop around the infant.")
+    ] = "auto",
+    start: Annotated[float, typer.Option(min=0, help="Seconds to leave out at the start.")] = 0.0,
+    length: Annotated[
+        float | None, typer.Option("--duration", min=0.001, help="Seconds to convert.")
+    ] = None,
+    no_video: Annotated[bool, typer.Option("--no-video", help="Draw no skeleton video.")] = False,
+    links: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Another table of pseudonyms.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Derive pseudonyms from this secret key.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Convert finished videos again.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done, and how long it takes.")
+    ] = False,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+    verbose: VerboseFlag = False,
+) -> None:
+    """Convert videos to keypoint tracks and skeleton videos.
+
+    Finished videos are skipped, so the same command goes on where it was stopped. OUT can be
+    handed over as it is; OUT.private says which video is which pseudonym and stays with the videos.
+
+    Exit code: 0 every video has its results, 1 some failed, 2 wrong usage, 3 nothing could be
+    converted, 130 interrupted.
+    """
+    from vid2kp.batch.options import BatchOptions, parse_shard
+    from vid2kp.batch.run import INTERRUPTED, run
+    from vid2kp.convert import ConvertOptions
+
+    screen = Screen(as_json=as_json, quiet=quiet, verbose=verbose)
+    options = ConvertOptions(
+        model=model,
+        device=device,
+        precision=precision,
+        batch_size=_number(batch_size, "batch size"),
+        people=people,
+        zoom=zoom,
+        start=start,
+        duration=length,
+        video=not no_video,
+    )
+    batch = BatchOptions(
+        jobs=_number(jobs, "number of jobs") or "auto",
+        shard=parse_shard(shard) if shard else None,
+        overwrite=overwrite,
+        links=links,
+        key_file=key_file,
+        dry_run=dry_run,
+    )
+    with _shown(screen) as progress:
+        result = run(inputs, out, options=options, batch=batch, progress=progress)
+    if result.plan:
+        _show_plan(screen, result.plan)
+    else:
+        _show_results(screen, result)
+        _show_places(screen, out, result)
+    if result.exit_code == INTERRUPTED:
+        screen.note("Interrupted: what is listed is complete; the same command goes on from here.")
+    for note in result.notes:
+        screen.note(note)
+    screen.document(_as_document(result))
+    raise typer.Exit(result.exit_code)
+
+
+def _number(text: str, what: str) -> int | None:
+    """A positive number; None for ``auto``."""
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"The {what} is 'auto' or a number from 1 on.")
+    return int(text)
+
+
+@contextmanager
+def _shown(screen: Screen) -> Iterator[ProgressCallback]:
+    """A callback that shows what happens: live on a terminal, a line per video elsewhere."""
+    begin = time.monotonic()
+    frames: Counter[str] = Counter()
+    with screen.progress("{task.fields[count]}", "{task.fields[rate]}") as display:
+        whole = display.add_task("loading the model", total=None, count="", rate="")
+        videos: dict[str, TaskID] = {}
+
+        def show(event: Progress) -> None:
+            count = f"{event.done:,}/{event.videos:,} videos"
+            if event.kind == "frames":
+                frames[event.pseudonym] = event.frames
+            elif event.kind == "finished" and event.result:
+                frames[event.pseudonym] = event.result.frames
+            rate = f"{frames.total() / (time.monotonic() - begin):,.0f} frames/s"
+            what = "waiting for another process" if event.kind == "waiting" else "converting"
+            display.update(
+                whole,
+                description=what,
+                completed=event.done,
+                total=event.videos,
+                count=count,
+                rate=rate,
+            )
+            if event.kind == "started":
+                videos[event.pseudonym] = display.add_task(
+                    f"  {event.pseudonym[:8]}…", total=event.frames_expected, count="", rate=""
+                )
+            elif event.kind == "frames" and event.pseudonym in videos:
+                display.update(
+                    videos[event.pseudonym],
+                    completed=event.frames,
+                    total=event.frames_expected,
+                    count=f"{event.frames:,} frames",
+                )
+            elif event.kind in ("finished", "skipped"):
+                if event.pseudonym in videos:
+                    display.remove_task(videos.pop(event.pseudonym))
+                if display.disable and event.result:
+                    screen.note(f"[{event.done}/{event.videos}] {_one_line(event)}")
+
+        yield show
+
+
+def _one_line(event: Progress) -> str:
+    result = event.result
+    if result is None:
+        return event.pseudonym
+    status = "skipped, was finished before" if event.kind == "skipped" else result.status
+    return f"{result.pseudonym} {status}, {result.frames:,} frames"
+
+
+def _show_plan(screen: Screen, plan: Plan) -> None:
+    screen.line(f"{plan.to_do:,} videos to convert, about {plan.frames:,} frames.")
+    screen.line(f"{plan.finished:,} videos are finished.")
+    if plan.frames_per_second and plan.seconds is not None:
+        rate = f"{plan.frames_per_second:,.0f} frames/s a job, measured here"
+        screen.line(f"It would take about {duration(plan.seconds)} ({rate}).")
+
+
+def _show_results(screen: Screen, result: BatchResult) -> None:
+    """The table at the end: of a few videos each, of many those that need a look."""
+    listed = [
+        video
+        for video in result.results
+        if _needs_a_look(video)
+        or screen.verbose
+        or (len(result.results) <= _FEW and not screen.quiet)
+    ]
+    if listed:
+        columns = ("video", "status", "frames", "seconds", "infant seen", "complete", "reason")
+        shown = listed if screen.verbose else listed[:_MOST]
+        screen.table(columns, [_row(video, result) for video in shown])
+        if len(shown) < len(listed):
+            screen.line(f"… and {len(listed) - len(shown):,} more; see index.parquet.")
+    if not screen.quiet or listed:
+        screen.line(_summary(result))
+
+
+def _row(video: VideoResult, result: BatchResult) -> tuple[object, ...]:
+    is_skipped = video.pseudonym in result.skipped and not _needs_a_look(video)
+    return (
+        video.pseudonym,
+        "skipped" if is_skipped else video.status,
+        video.frames,
+        round(video.seconds, 1),
+        f"{video.found:.0%}" if video.frames else "",
+        f"{video.completeness:.0%}" if video.found else "",
+        video.reason,
+    )
+
+
+def _needs_a_look(video: VideoResult) -> bool:
+    return video.status != "done"
+
+
+def _summary(result: BatchResult) -> str:
+    statuses = [video.status for video in result.results]
+    failed = sum(status in _FAILED for status in statuses)
+    counts = {
+        "done": statuses.count("done"),
+        "need a look": len(statuses) - statuses.count("done") - failed,
+        "failed": failed,
+    }
+    text = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+    skipped = f" ({len(result.skipped):,} were finished before)" if result.skipped else ""
+    return f"{len(statuses):,} videos: {text}{skipped}."
+
+
+def _show_places(screen: Screen, out: Path, result: BatchResult) -> None:
+    if any(video.folder for video in result.results):
+        screen.line(f"Results: {out}")
+    private = out.parent / result.private.name
+    screen.note(f"Which video is which, and why some failed: {private}; keep it with the videos.")
+
+
+def _as_document(result: BatchResult) -> dict[str, Any]:
+    return {
+        "exit_code": result.exit_code,
+        "out": str(result.folder),
+        "videos": [
+            asdict(video) | {"skipped": video.pseudonym in result.skipped}
+            for video in result.results
+        ],
+        "notes": list(result.notes),
+        "plan": asdict(result.plan) if result.plan else None,
+    }

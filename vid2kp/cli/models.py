@@ -1,0 +1,133 @@
+"""``vid2kp models``: the models at hand, and whether they are what their cards say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from vid2kp.cli.screen import JsonFlag, Screen
+from vid2kp.errors import Vid2kpError
+
+models = typer.Typer(help="List, check and import models.")
+
+
+@models.command("list", epilog="Example: vid2kp models list")
+def list_(as_json: JsonFlag = False) -> None:
+    """List the models that ship with vid2kp."""
+    from vid2kp.pose.weights import list_models
+
+    screen = Screen(as_json=as_json)
+    listed = list_models()
+    rows: list[tuple[object, ...]] = []
+    for model in listed:
+        if model.card is None:
+            rows.append((model.name, None, None, None, None, model.problem))
+            continue
+        card = model.card
+        keypoints = f"{card.skeleton} ({len(card.keypoints)})"
+        rows.append(
+            (card.name, card.architecture, keypoints, card.parameters, card.input_size, card.sha256)
+        )
+    screen.table(("model", "network", "keypoints", "parameters", "input", "sha256"), rows)
+    screen.document([asdict(model) for model in listed])
+
+
+@models.command(epilog="Example: vid2kp models check infant-lite")
+def check(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL...]",
+            help="Names, or paths of .safetensors files; the shipped models if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check that models are what their cards say: checksum, shapes, keypoints, a test run."""
+    from vid2kp.pose.weights import check_model, list_models
+
+    screen = Screen(as_json=as_json)
+    rows: list[tuple[int, str, str]] = []
+    good = True
+    for name in names or [model.name for model in list_models()]:
+        try:
+            card = check_model(name)
+        except Vid2kpError as error:
+            rows.append((len(rows) + 1, "failed", str(error)))
+            good = False
+        else:
+            rows.append((len(rows) + 1, "ok", f"{card.name}, sha256 {card.sha256}"))
+    screen.table(("", "status", "finding"), rows)
+    screen.document([{"status": status, "finding": finding} for _, status, finding in rows])
+    raise typer.Exit(0 if good and rows else 1)
+
+
+@models.command("import", epilog="Example: vid2kp models import pose_model.pth -o coco.safetensors")
+def import_(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A .pth, .pth.tar, .pt or .safetensors file.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The model: NAME.safetensors.")
+    ],
+    colours: Annotated[
+        Literal["bgr", "rgb", "imagenet"],
+        typer.Option(
+            help="What it was trained on: BGR or RGB / 256 − 0.5, or RGB with ImageNet's mean."
+        ),
+    ] = "bgr",
+    order: Annotated[
+        Literal["cmu", "last-one"], typer.Option(help="The order of its maps.")
+    ] = "cmu",
+    skeleton: Annotated[
+        Literal["coco18", "infant22", "body25"] | None,
+        typer.Option(help="Change the keypoint set, to train on; new keypoints start as copies."),
+    ] = None,
+    size: Annotated[int, typer.Option(min=64, help="Longest side of its input, pixels.")] = 368,
+    licence: Annotated[
+        str, typer.Option(help="SPDX identifier of the weights' licence.")
+    ] = "NOASSERTION",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a model of a PyTorch checkpoint of the network of Cao et al.
+
+    Files converted from the authors' model need no option but the output; neither do those of
+    vid2kp train. Nothing but tensors is read from the file.
+    """
+    from vid2kp.pose.importing import CheckpointMismatch, ImportOptions, import_checkpoint
+    from vid2kp.pose.skeleton import get_skeleton
+    from vid2kp.pose.weights import save_model
+
+    screen = Screen(as_json=as_json)
+    wanted = get_skeleton(skeleton) if skeleton else None
+    options = ImportOptions(colours=colours, order=order, skeleton=wanted)
+    try:
+        imported = import_checkpoint(checkpoint, options=options)
+    except CheckpointMismatch as error:
+        screen.table(("layer", "checkpoint", "network"), error.rows)
+        raise
+    network = imported.network
+    card = save_model(
+        network,
+        out,
+        input_size=size,
+        licence=licence,
+        training={
+            "imported_sha256": imported.sha256,
+            "layout": imported.layout,
+            "colours": colours,
+            "order": order,
+            "untrained": list(imported.untrained),
+        },
+    )
+    screen.line(
+        f"{card.name}: {card.architecture}, {card.skeleton}, {card.parameters:,} parameters"
+    )
+    if imported.untrained:
+        screen.note(f"Not trained yet: {', '.join(imported.untrained)}.")
+    screen.line(f"Use it: vid2kp convert VIDEOS -o OUT --model {out.with_suffix('.safetensors')}")
+    screen.document(asdict(card))

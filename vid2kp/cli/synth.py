@@ -1,0 +1,105 @@
+"""``vid2kp synth``: synthetic infants with exact keypoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
+from vid2kp.errors import UsageError
+
+
+def synth(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")],
+    images: Annotated[
+        int, typer.Option(metavar="COUNT", help="How many labelled pictures.", min=0)
+    ] = 0,
+    video: Annotated[bool, typer.Option("--video", help="A video with its true tracks.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same infants.")] = 0,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="N or WxH", help="Side of the pictures; size of the video."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length of the video.", min=0.04)] = 10.0,
+    fps: Annotated[float, typer.Option(help="Frames per second of the video.", min=1)] = 25.0,
+    direction: Annotated[
+        float, typer.Option(help="Degrees by which the infant of the video is turned; 0: head up.")
+    ] = 0.0,
+    device: Annotated[str, typer.Option(help="Where pictures are rendered: cpu or cuda.")] = "cpu",
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Make synthetic infants: labelled pictures to train on, or a video with its true tracks.
+
+    Pictures come with COCO keypoint annotations (annotations.json), a video with tracks.parquet
+    and frames.parquet.
+    """
+    if not images and not video:
+        raise UsageError("Nothing was asked for.", hint="Give --images COUNT, or --video.")
+    screen = Screen(as_json=as_json, quiet=quiet)
+    made: dict[str, object] = {}
+    if images:
+        made |= _write_images(screen, out, images, seed, size, device)
+    if video:
+        made |= _write_video(screen, out, seed, size, seconds, fps, direction)
+    screen.document(made)
+
+
+def _write_images(
+    screen: Screen, out: Path, count: int, seed: int, size: str | None, device: str
+) -> dict[str, object]:
+    from vid2kp.training.synthetic import write_images
+
+    side, height = _sides(size or "288")
+    if side != height:
+        raise UsageError("Pictures are square.", hint="Give one number: --size 288.")
+    with screen.progress("{task.completed:,}/{task.total:,}") as progress:
+        task = progress.add_task("rendering pictures", total=count)
+        annotations = write_images(
+            out,
+            count=count,
+            seed=seed,
+            size=side,
+            device=device,
+            progress=lambda done, _: progress.update(task, completed=done),
+        )
+    screen.line(f"{count:,} pictures: {annotations}")
+    return {"images": count, "annotations": str(annotations)}
+
+
+def _write_video(
+    screen: Screen,
+    out: Path,
+    seed: int,
+    size: str | None,
+    seconds: float,
+    fps: float,
+    direction: float,
+) -> dict[str, object]:
+    from vid2kp.training.synthetic_video import VideoOptions, write_video
+
+    width, height = _sides(size or "960x540")
+    options = VideoOptions(
+        seconds=seconds, fps=fps, width=width, height=height, direction=direction
+    )
+    with screen.progress("{task.completed:,}/{task.total:,}") as progress:
+        task = progress.add_task("rendering video", total=round(seconds * fps))
+        files = write_video(
+            out,
+            seed=seed,
+            options=options,
+            progress=lambda done, _: progress.update(task, completed=done),
+        )
+    screen.line(f"video: {files.video}")
+    screen.line(f"its true tracks: {files.tracks}")
+    return {"video": str(files.video), "tracks": str(files.tracks), "frames": str(files.frames)}
+
+
+def _sides(size: str) -> tuple[int, int]:
+    """Width and height of ``640x480`` or of ``288``, a square."""
+    width, _, height = size.lower().replace("×", "x").partition("x")
+    if not width.isdecimal() or not (height or width).isdecimal():
+        raise UsageError("The size is one number of pixels, or two as in 640x480.")
+    return int(width), int(height or width)

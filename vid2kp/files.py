@@ -1,0 +1,147 @@
+"""How deliverables reach the disk: whole or not at all, and with a time that tells nothing.
+
+A file is written under a temporary name in its own folder, flushed to the disk, given the fixed
+time of `EPOCH` and only then renamed, so that a run that dies leaves at most ``.*.part`` files.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vid2kp.errors import OutputError
+
+EPOCH = 315_532_800
+"""Access and modification time of every deliverable, 1980-01-01 UTC, in seconds since 1970.
+
+Not 0: ZIP archives cannot hold a time before 1980 and would change it.
+"""
+
+PART_SUFFIX = ".part"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary name beside ``path``; on success the file there becomes ``path``.
+
+    Args:
+        path: the file that appears, whole, when the block ends without an error. An older
+            file of that name is replaced in one step.
+
+    Yields:
+        the name to write to. When the block raises, that file is removed and ``path`` is as
+        it was.
+
+    Raises:
+        OutputError: the folder is missing, full or read-only.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}{PART_SUFFIX}")
+    try:
+        yield part
+        with output_errors():
+            _flush(part)
+            fix_time(part)
+            part.replace(path)
+            _flush(path.parent)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Gives a temporary folder beside ``folder``; on success it becomes ``folder``.
+
+    Args:
+        folder: appears, whole, when the block ends without an error. An older one is replaced.
+
+    Yields:
+        the folder to write to. When the block raises, it is removed and ``folder`` is as it was.
+
+    Raises:
+        OutputError: the folder above is missing, full or read-only.
+    """
+    folder = Path(folder)
+    part, old = (
+        folder.with_name(f".{folder.name}.{secrets.token_hex(6)}{PART_SUFFIX}") for _ in range(2)
+    )
+    try:
+        with output_errors():
+            part.mkdir(parents=True)
+        yield part
+        with output_errors():
+            fix_folder_times(part)
+            if folder.exists():
+                folder.replace(old)
+            part.replace(folder)
+            _flush(folder.parent)
+            shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def output_errors() -> Iterator[None]:
+    """Turns the operating system's errors in its block into `OutputError`, which holds no path.
+
+    Raises:
+        OutputError: the block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        # Only strerror: the exception's own text holds the path.
+        raise OutputError(
+            f"A result could not be written: {error.strerror or type(error).__name__}.",
+            hint="Check the free space of the output folder and that you may write there.",
+        ) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a UTF-8 text file, whole or not at all, with the fixed time.
+
+    Raises:
+        OutputError: the folder is missing, full or read-only.
+    """
+    with replacing(path) as part, output_errors():
+        part.write_bytes(text.encode("utf-8"))
+
+
+def fix_time(path: Path) -> None:
+    """Gives a file or a folder the fixed time `EPOCH`."""
+    os.utime(path, (EPOCH, EPOCH))
+
+
+def fix_folder_times(folder: Path) -> None:
+    """Gives a folder and everything below it the fixed time, the folder itself last."""
+    for below in sorted(Path(folder).rglob("*"), reverse=True):
+        if not below.is_symlink():
+            fix_time(below)
+    fix_time(Path(folder))
+
+
+def remove_parts(folder: Path) -> None:
+    """Removes what interrupted runs left in a folder where no run is writing now."""
+    for part in Path(folder).glob(f".*{PART_SUFFIX}"):
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    # A folder can be opened for fsync on POSIX only; Windows keeps its journal itself.
+    if path.is_dir() and os.name != "posix":
+        return
+    flags = os.O_RDONLY if os.name == "posix" else os.O_RDWR
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

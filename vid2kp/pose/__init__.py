@@ -1,0 +1,1 @@
+"""From network input to people: networks, framing, parsing, identities."""

@@ -1,0 +1,243 @@
+"""Batched inference: images in, belief maps or people out, on a CPU or a GPU.
+
+The network is made faster at load without changing what it says: batch norms are folded into the
+convolutions before them, tensors are laid out channels last, and numbers are bfloat16 where the
+processor multiplies them faster than float32.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from vid2kp.errors import UsageError
+from vid2kp.pose.framing import keypoints_to_display, sample_image, whole_frame
+from vid2kp.pose.parse import BeliefMaps, ParseOptions, parse
+from vid2kp.pose.people import People
+from vid2kp.pose.weights import LoadedModel
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+_NUMBERS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_BATCH = {"cpu": 8, "cuda": 64}
+
+
+class Estimator:
+    """A network at work.
+
+    Args:
+        model: from `load_model`; it stays as it is.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:i``.
+        precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``: the fastest that the device has.
+        batch_size: images looked at together; ``auto`` for a number that suits the device. Halved
+            for good when the GPU's memory does not suffice.
+        parse_options: thresholds of the parser.
+
+    Attributes:
+        skeleton: keypoint set.
+        card: what is known about the model.
+        device: where the network runs.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        batch_size: images looked at together, at most.
+
+    Raises:
+        UsageError: there is no such device, or it lacks that precision.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        parse_options: ParseOptions | None = None,
+    ) -> None:
+        self.card = model.card
+        self.skeleton = model.skeleton
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        self.batch_size = _BATCH[self.device.type] if batch_size == "auto" else batch_size
+        if self.batch_size < 1:
+            raise UsageError("The batch size must be at least 1.")
+        self.parse_options = parse_options or ParseOptions()
+        self._numbers = _NUMBERS[self.precision]
+        self._normalise = model.network.normalise
+        self._stride = model.network.stride
+        network = fold_batch_norms(model.network).to(self.device, self._numbers)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def maps(self, inputs: NDArray[np.uint8] | Tensor) -> BeliefMaps:
+        """The belief maps of network inputs.
+
+        Args:
+            inputs: (B, H, W, 3) uint8 RGB; H and W multiples of 8.
+
+        Returns:
+            Maps on the estimator's device.
+
+        Raises:
+            UsageError: the inputs have another shape or type.
+        """
+        images = torch.from_numpy(inputs) if isinstance(inputs, np.ndarray) else inputs
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != torch.uint8:
+            raise UsageError("Images must be (B, H, W, 3) uint8 RGB.")
+        if images.shape[1] % 8 or images.shape[2] % 8:
+            raise UsageError("Both sides of the network's input must be multiples of 8.")
+        parts: list[tuple[Tensor, Tensor]] = []
+        begin = 0
+        while begin < len(images) or not parts:
+            batch = images[begin : begin + self.batch_size]
+            try:
+                parts.append(self._run(batch))
+                begin += len(batch)
+            except torch.OutOfMemoryError:
+                if len(batch) <= 1:
+                    raise
+                torch.cuda.empty_cache()
+                self.batch_size = len(batch) // 2
+        confidence, paf = (
+            maps[0] if len(maps) == 1 else torch.cat(maps) for maps in zip(*parts, strict=True)
+        )
+        return BeliefMaps(confidence, paf, self._stride)
+
+    def find(self, inputs: NDArray[np.uint8] | Tensor) -> list[People]:
+        """The people in network inputs, in pixels of the inputs.
+
+        Args:
+            inputs: (B, H, W, 3) uint8 RGB; H and W multiples of 8.
+        """
+        return parse(self.maps(inputs), self.skeleton, self.parse_options)
+
+    def __call__(self, images: NDArray[np.uint8]) -> list[People]:
+        """The people in pictures of any size, each looked at as a whole.
+
+        Args:
+            images: (B, H, W, 3) uint8 RGB.
+
+        Returns:
+            B times the people of a picture, in its pixels.
+
+        Raises:
+            UsageError: the images have another shape or type.
+        """
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+            raise UsageError("Images must be (B, H, W, 3) uint8 RGB.")
+        if not len(images):
+            return []
+        view = whole_frame(images.shape[2], images.shape[1], size=self.card.input_size)
+        inputs = np.stack([sample_image(image, view) for image in images])
+        return [
+            People(
+                keypoints_to_display(view, people.keypoints).astype(np.float32),
+                people.confidence,
+                people.score,
+            )
+            for people in self.find(inputs)
+        ]
+
+    def _run(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Confidence maps (B, K, h, w) and part affinity fields (B, C, 2, h, w) of one batch."""
+        if self.device.type == "cuda":
+            images = images.pin_memory() if images.device.type == "cpu" else images
+            images = images.to(self.device, non_blocking=True)
+        with torch.inference_mode(), _exact(self.device, self.precision):
+            x = self._normalise(images).to(self._numbers, memory_format=torch.channels_last)
+            confidence, paf = self._network(x)[-1]
+            return (
+                confidence[:, :-1].to(torch.float32, memory_format=torch.contiguous_format),
+                paf.to(torch.float32, memory_format=torch.contiguous_format).unflatten(1, (-1, 2)),
+            )
+
+
+def choose_device(device: str) -> torch.device:
+    """The device that a name means; ``auto`` is a GPU if there is one.
+
+    Raises:
+        UsageError: there is no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        chosen = None
+    if chosen is None or chosen.type not in _BATCH:
+        raise UsageError(f"There is no device {device!r}.", hint="Use auto, cpu, cuda or cuda:i.")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"PyTorch finds {torch.cuda.device_count()} GPUs here, so {device!r} cannot be used.",
+            hint="Use --device cpu, or install a PyTorch that knows your GPU.",
+        )
+    return chosen
+
+
+def choose_precision(precision: Precision, device: torch.device) -> str:
+    """The kind of numbers to compute with.
+
+    ``auto`` is bf16 on CPUs with bf16 instructions (AVX-512 BF16, AMX) and on GPUs that have it,
+    fp16 on other GPUs, and fp32 elsewhere.
+
+    Raises:
+        UsageError: not a precision, or fp16 on a CPU, which has no fast way with it.
+    """
+    if precision not in ("auto", *_NUMBERS):
+        raise UsageError(
+            f"There is no precision {precision!r}.", hint="Use auto, fp32, bf16, fp16."
+        )
+    if device.type == "cpu":
+        if precision == "fp16":
+            raise UsageError("A CPU cannot use fp16.", hint="Use bf16 or fp32.")
+        if precision == "auto":
+            return "bf16" if cpu_has_bf16() else "fp32"
+    elif precision == "auto":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    return precision
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices faster than float32."""
+    abilities = torch.cpu.get_capabilities()
+    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+
+
+_Module = TypeVar("_Module", bound=nn.Module)
+
+
+def fold_batch_norms(network: _Module) -> _Module:
+    """A copy of a network with each batch norm folded into the convolution before it.
+
+    Only those that follow their convolution in an ``nn.Sequential`` are folded. In evaluation mode
+    the copy computes the same, up to rounding.
+    """
+    folded = copy.deepcopy(network).eval().requires_grad_(False)
+    for chain in folded.modules():
+        if isinstance(chain, nn.Sequential):
+            _fold_chain(chain)
+    return folded
+
+
+def _fold_chain(chain: nn.Sequential) -> None:
+    for i in range(len(chain) - 1):
+        conv, norm = chain[i], chain[i + 1]
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            chain[i] = fuse_conv_bn_eval(conv, norm)
+            chain[i + 1] = nn.Identity()
+
+
+@contextlib.contextmanager
+def _exact(device: torch.device, precision: str) -> Iterator[None]:
+    """Keeps a GPU from using TensorFloat-32, of 10 bits, where fp32 is asked for."""
+    if device.type == "cuda" and precision == "fp32":
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    else:
+        yield

@@ -1,0 +1,1 @@
+"""Pseudonyms, manifests, and the proof that a deliverable is clean."""

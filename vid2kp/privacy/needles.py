@@ -1,0 +1,191 @@
+"""Looks for traces of the sources in every byte of the deliverables.
+
+The needles are what could tell where a recording came from: names of files and folders, values of
+tags, hashes. They are looked for in any letter case and in the encodings that files use. What the
+deliverables themselves are made of (names of columns, say) is no trace, nor is what is so short
+that it turns up by chance; how many needles were left out for that is said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vid2kp.errors import UnreadableVideo
+from vid2kp.pose.skeleton import SKELETONS
+from vid2kp.privacy.manifest import Manifest, shaping_libraries
+from vid2kp.tracks.index import INDEX_SCHEMA
+from vid2kp.tracks.schema import FAILURES, FRAMES_SCHEMA, STATES, STATUSES, SUBJECTS, TRACKS_SCHEMA
+from vid2kp.video.container import open_source
+
+SHORTEST: Final = 5
+"""Bytes of the shortest needle: four turn up by chance in every few megabytes."""
+
+_PREFIX: Final = 4
+_ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "gb18030")
+_CHUNK: Final = 1 << 22
+_DATE: Final = 10
+
+# Names of folders that say nothing of anybody, and words that a report page may well use.
+_EVERYDAY: Final = (
+    "archive", "babies", "clips", "clinic", "data", "desktop", "documents", "downloads",
+    "export", "films", "frames", "home", "hospital", "import", "infants", "input", "media",
+    "movies", "output", "patients", "pictures", "private", "project", "projects", "public",
+    "recordings", "results", "scratch", "shared", "source", "storage", "studies", "study",
+    "users", "video", "videos", "work",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Needles:
+    """What is looked for.
+
+    Attributes:
+        texts: lower-case byte strings, each with what it is ("file name", …).
+        left_out: how many were too short or too common.
+        unread: how many sources could not be opened, so that only their names are looked for.
+    """
+
+    texts: Mapping[bytes, str]
+    left_out: int
+    unread: int
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest."""
+        return max(map(len, self.texts), default=0)
+
+
+def needles_of(sources: Iterable[Path]) -> Needles:
+    """The needles of these sources.
+
+    Args:
+        sources: paths of recordings; those that are there are opened for their tags and hashes.
+    """
+    texts: dict[bytes, str] = {}
+    left_out: set[bytes] = set()
+    common = vocabulary().lower()
+    unread = 0
+    for source in sources:
+        found = list(_names(source))
+        try:
+            found += _tags(source)
+            found += _hashes(source)
+        except (OSError, UnreadableVideo):
+            unread += 1
+        for text, kind in found:
+            needle = text.lower()
+            if len(needle) < SHORTEST or needle in common:
+                left_out.add(needle)
+            else:
+                texts.setdefault(needle, kind)
+    return Needles(texts, len(left_out), unread)
+
+
+def vocabulary() -> bytes:
+    """What deliverables hold whatever the source: words of the formats and of everyday folders."""
+    schemas = (TRACKS_SCHEMA, FRAMES_SCHEMA, INDEX_SCHEMA)
+    words = [name for schema in schemas for name in schema.names]
+    words += [*STATES, *SUBJECTS, *STATUSES, *FAILURES, "infant", "person", "zstd"]
+    for skeleton in SKELETONS.values():
+        words += [skeleton.name, *skeleton.keypoints]
+    blank = Manifest("a" * 26, STATUSES[0], "none", "", "0", libraries=shaping_libraries())
+    words += [blank.to_json({}), *_EVERYDAY]
+    return " ".join(words).encode() + b" VideoHandler isomiso2avc1mp41 mdirappl und "
+
+
+def scan(path: Path, needles: Needles) -> set[str]:
+    """Which kinds of needles a file holds, in any letter case.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    found: set[str] = set()
+    if not needles.texts:
+        return found
+    finder = _Finder(needles)
+    with path.open("rb") as file:
+        tail = b""
+        while chunk := file.read(_CHUNK):
+            found |= finder.kinds_in(tail + chunk)
+            tail = chunk[-(needles.longest - 1) :]
+    return found
+
+
+class _Finder:
+    """Finds many needles at once by their first four bytes."""
+
+    def __init__(self, needles: Needles) -> None:
+        self._by_prefix: dict[int, list[tuple[bytes, str]]] = {}
+        for text, kind in needles.texts.items():
+            prefix = int.from_bytes(text[:_PREFIX], "little")
+            self._by_prefix.setdefault(prefix, []).append((text, kind))
+        self._prefixes = np.array(sorted(self._by_prefix), dtype=np.uint32)
+        self._first_two = np.zeros(1 << 16, dtype=bool)
+        self._first_two[self._prefixes & 0xFFFF] = True
+
+    def kinds_in(self, data: bytes) -> set[str]:
+        data = data.lower()
+        octets = np.frombuffer(data, dtype=np.uint8)
+        if len(octets) < _PREFIX:
+            return set()
+        pairs = octets[:-1].astype(np.uint16) | octets[1:].astype(np.uint16) << 8
+        at = np.flatnonzero(self._first_two[pairs[:-2]])
+        starts = pairs[at].astype(np.uint32) | pairs[at + 2].astype(np.uint32) << 16
+        hits = at[np.isin(starts, self._prefixes)]
+        return {
+            kind
+            for i in hits.tolist()
+            for text, kind in self._by_prefix[int.from_bytes(data[i : i + _PREFIX], "little")]
+            if data.startswith(text, i)
+        }
+
+
+def _names(source: Path) -> Iterator[tuple[bytes, str]]:
+    for name, kind in (
+        (source.name, "file name"),
+        (source.stem, "file name"),
+        *((folder.name, "folder name") for folder in source.parents if folder.name),
+    ):
+        yield from ((text, kind) for text in _encoded(name))
+
+
+def _tags(source: Path) -> list[tuple[bytes, str]]:
+    """Values of the container's and the streams' tags."""
+    with open_source(source) as opened:
+        container = opened.container
+        values = [*container.metadata.values()]
+        for stream in container.streams:
+            values += stream.metadata.values()
+        for chapter in container.chapters():
+            values += chapter["metadata"].values()
+    # Of a point in time the day alone tells enough.
+    values += [value[:_DATE] for value in values if value[_DATE : _DATE + 1] in ("T", " ")]
+    return [(text, "tag value") for value in values for text in _encoded(str(value).strip())]
+
+
+def _hashes(source: Path) -> list[tuple[bytes, str]]:
+    """Digests of the whole file, as bytes and as hex digits."""
+    digests = [hashlib.new(name, usedforsecurity=False) for name in ("sha256", "sha1", "md5")]
+    with source.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            for digest in digests:
+                digest.update(chunk)
+    raw = [digest.digest() for digest in digests]
+    return [(text, "hash") for value in raw for text in (value, value.hex().encode())]
+
+
+def _encoded(name: str) -> set[bytes]:
+    texts = {os.fsencode(name)}
+    for encoding in _ENCODINGS:
+        try:
+            texts.add(name.encode(encoding))
+        except UnicodeEncodeError:
+            continue
+    return texts

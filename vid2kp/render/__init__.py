@@ -1,0 +1,1 @@
+"""Pictures made from tracks alone; nothing here can see a source pixel."""

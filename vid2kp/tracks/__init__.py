@@ -1,0 +1,1 @@
+"""The data contract of the tracks and their files."""

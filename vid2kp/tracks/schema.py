@@ -1,0 +1,188 @@
+"""The data contract: which files vid2kp writes, their columns, types, units and footer.
+
+Writers, readers, exporters, the verifier and the documentation all import it; nothing about the
+format stands anywhere else. `SCHEMA_VERSION` is on disk in every footer and changes with any
+change here that an old reader could not follow.
+
+On disk the ``dictionary<string>`` columns are dictionary-encoded Parquet strings. The footer
+holds the one key ``vid2kp`` and not pyarrow's own ``ARROW:schema``, so a plain reader gets them
+as strings; `vid2kp.tracks.store` asks for them as dictionaries again.
+"""
+
+from __future__ import annotations
+
+from typing import IO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vid2kp.errors import TracksError
+from vid2kp.tracks.footer import FOOTER_KEY, SCHEMA_VERSION, Footer
+
+__all__ = [
+    "CLEAN_FILE",
+    "FAILURES",
+    "FOOTER_KEY",
+    "FRAMES_FILE",
+    "FRAMES_SCHEMA",
+    "INDEX_FILE",
+    "INFANT",
+    "MANIFEST_FILE",
+    "MISSING",
+    "OBSERVED",
+    "REPORT_FILE",
+    "ROW_GROUP_FRAMES",
+    "SCHEMA_VERSION",
+    "STATES",
+    "STATUSES",
+    "SUBJECTS",
+    "TRACKS_FILE",
+    "TRACKS_SCHEMA",
+    "VIDEO_FILE",
+    "Footer",
+    "check_frames_file",
+    "check_tracks_file",
+    "individual_name",
+    "individual_rank",
+    "parquet_writer",
+]
+
+TRACKS_FILE: Final = "tracks.parquet"
+CLEAN_FILE: Final = "clean.parquet"
+FRAMES_FILE: Final = "frames.parquet"
+VIDEO_FILE: Final = "skeleton.mp4"
+MANIFEST_FILE: Final = "manifest.json"
+INDEX_FILE: Final = "index.parquet"
+REPORT_FILE: Final = "report.html"
+
+INFANT: Final = "infant"
+"""The chosen subject. Every decoded frame has its rows, all null where it was not seen."""
+
+OBSERVED: Final = "observed"
+MISSING: Final = "missing"
+STATES: Final = (OBSERVED, MISSING, "smoothed", "interpolated", "swapped")
+"""Values of ``state``; raw files use the first two only."""
+
+SUBJECTS: Final = ("certain", "ambiguous", "absent")
+"""Values of ``subject``: how sure it is that ``infant`` is the infant in that frame."""
+
+STATUSES: Final = ("done", "truncated", "damaged", "no_infant", "ambiguous")
+"""What can be said of a video that has a deliverable."""
+
+FAILURES: Final = ("unreadable", "failed")
+"""What can be said of a video that has none."""
+
+ROW_GROUP_FRAMES: Final = 4096
+
+_WORD = pa.dictionary(pa.int32(), pa.string())
+
+TRACKS_SCHEMA: Final = pa.schema(
+    [
+        pa.field("frame", pa.int32(), nullable=False),
+        pa.field("time", pa.float64(), nullable=False),
+        pa.field("individual", _WORD, nullable=False),
+        pa.field("keypoint", _WORD, nullable=False),
+        pa.field("x", pa.float32()),
+        pa.field("y", pa.float32()),
+        pa.field("confidence", pa.float32()),
+        pa.field("state", _WORD, nullable=False),
+    ]
+)
+"""One row per frame × individual × keypoint, sorted by frame, then `individual_rank`, then the
+skeleton's keypoint order. ``frame``: decoder ordinal from 0. ``time``: seconds since the first
+frame. ``x``, ``y``: source display pixels (or the footer's unit), null = missing. ``confidence``:
+belief-map value at the peak, in [0, 1], null = missing."""
+
+FRAMES_SCHEMA: Final = pa.schema(
+    [
+        pa.field("frame", pa.int32(), nullable=False),
+        pa.field("time", pa.float64(), nullable=False),
+        pa.field("pts", pa.int64()),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("suspect", pa.bool_(), nullable=False),
+        pa.field("people", pa.int16(), nullable=False),
+        pa.field("subject", _WORD, nullable=False),
+    ]
+)
+"""One row per decoded frame. ``pts``: in the source's time base, null where the file had none.
+``width``, ``height``: display pixels of that frame. ``suspect``: damaged data near. ``people``:
+how many were found."""
+
+
+def parquet_writer(file: IO[bytes], schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer with the encodings of the format: the same rows give the same bytes."""
+    floats = [field.name for field in schema if pa.types.is_float32(field.type)]
+    return pq.ParquetWriter(
+        file,
+        schema,
+        version="2.6",
+        compression="zstd",
+        compression_level=6,
+        use_dictionary=[name for name in schema.names if name not in floats],
+        column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+        store_schema=False,
+    )
+
+
+def individual_name(number: int) -> str:
+    """The name of the individual of that rank: 0 is the infant, n > 0 is ``person<n>``."""
+    return INFANT if number == 0 else f"person{number}"
+
+
+def individual_rank(name: str) -> int:
+    """The rank of an individual in the sort order; the inverse of `individual_name`.
+
+    Raises:
+        TracksError: it is no individual's name.
+    """
+    if name == INFANT:
+        return 0
+    digits = name.removeprefix("person")
+    if digits != name and digits.isascii() and digits.isdigit() and digits[0] != "0":
+        return int(digits)
+    raise TracksError(f"{name!r} is not the name of an individual.")
+
+
+def check_tracks_file(file: pq.ParquetFile) -> Footer:
+    """Checks columns, types and footer of an open tracks file.
+
+    Returns:
+        its footer.
+
+    Raises:
+        TracksError: it does not follow the schema; the message says where.
+    """
+    return _check_file(file, TRACKS_SCHEMA, "tracks")
+
+
+def check_frames_file(file: pq.ParquetFile) -> Footer:
+    """Checks columns, types and footer of an open frames file, which has that of its tracks.
+
+    Returns:
+        its footer.
+
+    Raises:
+        TracksError: it does not follow the schema; the message says where.
+    """
+    return _check_file(file, FRAMES_SCHEMA, "frames")
+
+
+def _check_file(file: pq.ParquetFile, schema: pa.Schema, kind: str) -> Footer:
+    found = file.schema_arrow
+    if found.names != schema.names:
+        raise TracksError(
+            f"It is not a {kind} file: its columns are {', '.join(found.names) or 'none'}.",
+            hint=f"A {kind} file has {', '.join(schema.names)}.",
+        )
+    for have, want in zip(found, schema, strict=True):
+        if _plain(have.type) != _plain(want.type) or have.nullable != want.nullable:
+            raise TracksError(f"The column {want.name} has the type {have.type}, not {want.type}.")
+    keys = set(file.metadata.metadata or {})
+    if keys != {FOOTER_KEY.encode()}:
+        raise TracksError(f"The footer of a {kind} file has one key, {FOOTER_KEY}.")
+    return Footer.from_json(file.metadata.metadata[FOOTER_KEY.encode()].decode("utf-8", "replace"))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

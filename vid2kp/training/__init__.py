@@ -1,0 +1,1 @@
+"""Synthetic infants, targets, data and the training loop."""

@@ -1,0 +1,134 @@
+"""Fits what a model's confidence is worth, on pictures that it was not trained on.
+
+The model's confidence is the height of a peak of a belief map, which says little to a reader; a
+calibrated confidence of 0.8 means that 80 % of such keypoints are within a tenth of the torso.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+
+from vid2kp.errors import AnnotationError
+from vid2kp.files import write_text
+from vid2kp.pose.calibration import Calibration
+from vid2kp.pose.weights import Card, check_model
+from vid2kp.training.evaluate import CALIBRATED_WITHIN
+from vid2kp.training.metrics import Comparison
+
+_BINS = 12
+_FOLDS = 5
+_FEWEST = 50
+"""Keypoints below which a curve would be chance."""
+
+
+def fit_calibration(
+    confidence: NDArray[np.floating],
+    correct: NDArray[np.bool_],
+    *,
+    within: float = CALIBRATED_WITHIN,
+    bins: int = _BINS,
+) -> Calibration:
+    """The rising curve that fits best (isotonic regression over bins of equal size).
+
+    Each bin counts as if it had one more keypoint on either side (Laplace), so that no confidence
+    becomes certainty.
+
+    Args:
+        confidence: (N,) of keypoints that were found.
+        correct: (N,) whether each is within reach of its label.
+        within: that reach, torso lengths.
+        bins: most pieces of the curve.
+
+    Raises:
+        AnnotationError: too few keypoints to tell.
+    """
+    if len(confidence) < _FEWEST:
+        raise AnnotationError(
+            f"{len(confidence)} found keypoints are too few to fit confidence on.",
+            hint=f"At least {_FEWEST} labelled keypoints must be found.",
+        )
+    order = np.argsort(confidence, kind="stable")
+    parts = np.array_split(order, min(bins, len(order) // (_FEWEST // 5)))
+    middle = np.array([confidence[part].mean() for part in parts])
+    share = np.array([(correct[part].sum() + 1) / (len(part) + 2) for part in parts])
+    weight = np.array([len(part) for part in parts], np.float64)
+    level = isotonic_regression(share, weights=weight).x
+    places, first = np.unique(middle.round(6), return_index=True)
+    curve = level[first].round(4)
+    return Calibration(tuple(places.tolist()), tuple(curve.tolist()), within)
+
+
+def outcomes(
+    comparison: Comparison, *, within: float = CALIBRATED_WITHIN
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.intp]]:
+    """What a fit needs, of the labelled keypoints that were found on people with a torso.
+
+    Returns:
+        (N,) confidence, (N,) whether within reach, (N,) index of the picture.
+    """
+    error = comparison.torso_error
+    usable = np.isfinite(error)
+    picture = np.broadcast_to(comparison.picture[:, None], error.shape)
+    return comparison.confidence[usable], error[usable] <= within, picture[usable]
+
+
+def calibration_error(probability: NDArray[np.floating], correct: NDArray[np.bool_]) -> float:
+    """Mean distance between promise and truth over ten bins, weighted by size."""
+    place = np.minimum((probability * 10).astype(int), 9)
+    gaps = [
+        abs(float(probability[place == i].mean() - correct[place == i].mean()))
+        * int((place == i).sum())
+        for i in np.unique(place)
+    ]
+    return sum(gaps) / max(len(probability), 1)
+
+
+def cross_validated_error(
+    confidence: NDArray[np.floating],
+    correct: NDArray[np.bool_],
+    picture: NDArray[np.integer],
+    *,
+    folds: int = _FOLDS,
+) -> float:
+    """The calibration error on pictures that the curve was not fitted on.
+
+    Args:
+        confidence: (N,) of found keypoints.
+        correct: (N,) whether each is within reach.
+        picture: (N,) which picture, or infant, each is from; one is never split.
+        folds: parts, each measured with a curve fitted on the others.
+
+    Raises:
+        AnnotationError: too few keypoints to tell.
+    """
+    fold = np.unique(picture, return_inverse=True)[1] % folds
+    promised = np.empty(len(confidence))
+    for i in np.unique(fold):
+        fit = fit_calibration(confidence[fold != i], correct[fold != i])
+        promised[fold == i] = fit(confidence[fold == i])
+    return calibration_error(promised, correct)
+
+
+def store_calibration(model: Path, calibration: Calibration) -> Card:
+    """Writes a calibration into a model's card.
+
+    Args:
+        model: the ``.safetensors`` file.
+        calibration: the curve.
+
+    Returns:
+        The new card.
+
+    Raises:
+        ModelError: it is no model.
+        OutputError: the card cannot be written.
+    """
+    card = check_model(model)
+    card = dataclasses.replace(card, calibration={**card.calibration, **calibration.as_dict()})
+    write_text(model.with_suffix(".json"), card.to_json())
+    return card

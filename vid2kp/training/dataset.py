@@ -1,0 +1,183 @@
+"""COCO keypoint annotations → labelled pictures in the order of one keypoint set.
+
+Pictures lie in a folder or a zip file. A keypoint has one of three states, which the loss keeps
+apart: PRESENT (labelled, seen or hidden), ABSENT (known to be outside the picture) and UNKNOWN
+(not labelled: the loss is masked, it is not background).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vid2kp.errors import AnnotationError
+from vid2kp.pose.skeleton import Skeleton
+from vid2kp.training.coco import keypoint_names, read_document
+
+UNKNOWN, ABSENT, PRESENT = -1, 0, 1
+
+_MEANS = {
+    "neck": ("right_shoulder", "left_shoulder"),
+    "mid_hip": ("right_hip", "left_hip"),
+}
+"""Keypoints that are the middle of two others in every data set, labelled or not."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled picture.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        keypoints: (P, K, 2) float32 pixels, origin at the centre of the top-left pixel.
+        state: (P, K) int8, UNKNOWN, ABSENT or PRESENT.
+        boxes: (P, 4) float32 x0, y0, x1, y1: where a person's UNKNOWN keypoints may be.
+    """
+
+    image: NDArray[np.uint8]
+    keypoints: NDArray[np.float32]
+    state: NDArray[np.int8]
+    boxes: NDArray[np.float32]
+
+
+class CocoKeypoints:
+    """A COCO keypoint data set in the order of one keypoint set.
+
+    Keypoints are matched by name; what a data set does not have is UNKNOWN. If a picture has one
+    person only, others may stand in it unlabelled, so that person's box is the whole picture.
+
+    Args:
+        annotations: the JSON file.
+        images: folder or zip file of the pictures.
+        skeleton: the keypoint set wanted.
+        min_score: leave out annotations whose ``teacher_score`` is lower.
+
+    Raises:
+        AnnotationError: not COCO keypoints, or no keypoint in common.
+    """
+
+    def __init__(
+        self,
+        annotations: Path,
+        images: Path,
+        skeleton: Skeleton,
+        *,
+        min_score: float = 0.0,
+    ) -> None:
+        self.skeleton = skeleton
+        self.images = images
+        self._zip: zipfile.ZipFile | None = None
+        document = read_document(annotations)
+        names = keypoint_names(document)
+        self._source = [names.index(k) if k in names else -1 for k in skeleton.keypoints]
+        if max(self._source) < 0:
+            raise AnnotationError(
+                "The annotations have no keypoint of the model's set.",
+                hint=f"The model knows {', '.join(skeleton.keypoints)}.",
+            )
+        self.records = [r for r in document["images"] if isinstance(r, dict)]
+        self.people: dict[int, list[dict[str, Any]]] = {r["id"]: [] for r in self.records}
+        dropped = set()
+        for annotation in document["annotations"]:
+            if annotation.get("teacher_score", 1.0) < min_score:
+                dropped.add(annotation["image_id"])
+            elif annotation["image_id"] in self.people:
+                self.people[annotation["image_id"]].append(annotation)
+        self.records = [r for r in self.records if r["id"] not in dropped]
+        if not self.records:
+            raise AnnotationError(
+                "The annotations list no usable picture.",
+                hint="Check the file, or lower the score.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_zip": None}  # each process opens the zip file for itself
+
+    def load(self, index: int, *, shrink: int = 1) -> Sample:
+        """One picture with its labels, decoded at 1/`shrink` (1, 2, 4 or 8) of its size.
+
+        Raises:
+            AnnotationError: the picture is missing or cannot be decoded.
+        """
+        record = self.records[index]
+        image = self._picture(record, shrink)
+        people = self.people[record["id"]]
+        keypoints = np.zeros((len(people), len(self.skeleton), 2), np.float32)
+        state = np.full((len(people), len(self.skeleton)), UNKNOWN, np.int8)
+        boxes = np.zeros((len(people), 4), np.float32)
+        for row, person in enumerate(people):
+            keypoints[row], state[row] = self._labels(person, record)
+            boxes[row] = self._box(person, record, alone=len(people) == 1)
+        keypoints = ((keypoints + 0.5) / shrink - 0.5).astype(np.float32)
+        boxes = (boxes / shrink).astype(np.float32)
+        return Sample(image=image, keypoints=keypoints, state=state, boxes=boxes)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """(width, height) of a picture, pixels, as annotated."""
+        record = self.records[index]
+        return int(record["width"]), int(record["height"])
+
+    def _picture(self, record: dict[str, Any], shrink: int) -> NDArray[np.uint8]:
+        flags = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}[
+            shrink
+        ]
+        image = cv2.imdecode(
+            np.frombuffer(self._bytes(record["file_name"]), np.uint8),
+            flags | cv2.IMREAD_IGNORE_ORIENTATION,
+        )
+        if image is None:
+            raise AnnotationError(
+                f"Picture {record['file_name']} cannot be decoded.", hint="Replace or remove it."
+            )
+        return np.ascontiguousarray(image[..., ::-1])
+
+    def _bytes(self, name: str) -> bytes:
+        try:
+            if self.images.suffix.lower() != ".zip":
+                return (self.images / name).read_bytes()
+            if self._zip is None:
+                self._zip = zipfile.ZipFile(self.images)
+            return self._zip.read(self._member(name))
+        except (OSError, KeyError) as error:
+            raise AnnotationError(
+                f"Picture {name} is not there.", hint="Check the folder or zip file of the images."
+            ) from error
+
+    def _member(self, name: str) -> str:
+        assert self._zip is not None
+        names = self._zip.NameToInfo
+        return name if name in names else f"{self.images.stem}/{name}"
+
+    def _labels(
+        self, person: dict[str, Any], record: dict[str, Any]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        flat = np.asarray(person.get("keypoints", ()), np.float32).reshape(-1, 3)
+        keypoints = np.zeros((len(self.skeleton), 2), np.float32)
+        state = np.full(len(self.skeleton), UNKNOWN, np.int8)
+        for k, source in enumerate(self._source):
+            if 0 <= source < len(flat) and flat[source, 2] > 0:
+                keypoints[k], state[k] = flat[source, :2], PRESENT
+        for name, pair in _MEANS.items():
+            if name in self.skeleton.keypoints:
+                k, (a, b) = self.skeleton.index(name), (self.skeleton.index(p) for p in pair)
+                if state[a] == state[b] == PRESENT:
+                    keypoints[k], state[k] = (keypoints[a] + keypoints[b]) / 2, PRESENT
+        x, y = keypoints.T
+        outside = (x < 0) | (y < 0) | (x > record["width"] - 1) | (y > record["height"] - 1)
+        state[(state == PRESENT) & outside] = ABSENT
+        return keypoints, state
+
+    def _box(self, person: dict[str, Any], record: dict[str, Any], *, alone: bool) -> list[float]:
+        if alone or "bbox" not in person:
+            return [0.0, 0.0, float(record["width"]), float(record["height"])]
+        x, y, w, h = person["bbox"]
+        return [x - 0.15 * w, y - 0.15 * h, x + 1.15 * w, y + 1.15 * h]

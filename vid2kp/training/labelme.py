@@ -1,0 +1,417 @@
+"""labelme's JSON files → one file of COCO keypoint annotations.
+
+Each JSON file describes one picture. Its points are keypoints; points of one ``group_id`` are one
+infant, points without one belong to the rectangle they lie in, or all to one infant where there is
+no rectangle. The pictures stay where they are, and the copy of a picture that labelme keeps in
+``imageData`` is never looked at.
+
+labelme measures from the corner of the top-left pixel in the picture as it is shown; here points
+are measured from that pixel's centre in the picture as it is stored, which is what
+`vid2kp.training.dataset` reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from vid2kp.errors import AnnotationError
+from vid2kp.files import write_text
+from vid2kp.pose.skeleton import INFANT22, Skeleton, canonical_name
+from vid2kp.training.coco import read_json
+
+Aliases = Mapping[str, str | None]
+"""A keypoint's name for each label of one's own; None for labels to pass over."""
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1, as labelme measures."""
+
+_Key = tuple[str, str]
+"""What holds an infant's points together: its group, its rectangle, or nothing."""
+
+HIDDEN_FLAGS = ("occluded", "hidden", "invisible")
+"""Flags of a point that is not seen, but known where it is."""
+
+_ORIENTATION = 0x0112
+_CATEGORY = 1
+_LABELLED, _HIDDEN = 2, 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelmeOptions:
+    """How to read labels.
+
+    Attributes:
+        skeleton: the keypoint set.
+        aliases: labels of one's own; others are matched by name (``RWrist``: ``right_wrist``).
+        hidden_flags: flags of points that are not seen.
+        images: where the pictures are, if not beside the labels.
+    """
+
+    skeleton: Skeleton = INFANT22
+    aliases: Aliases = field(default_factory=dict)
+    hidden_flags: tuple[str, ...] = HIDDEN_FLAGS
+    images: Path | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong with one file of labels.
+
+    Attributes:
+        file: the file, from the folder of the labels.
+        text: what is wrong.
+        left_out: the whole file was left out, not only what the text says.
+    """
+
+    file: str
+    text: str
+    left_out: bool = False
+
+
+@dataclass(frozen=True)
+class Converted:
+    """COCO keypoint annotations, and what was wrong with the labels."""
+
+    document: dict[str, Any]
+    problems: tuple[Problem, ...]
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures the annotations list."""
+        return len(self.document["images"])
+
+    @property
+    def people(self) -> int:
+        """How many people are annotated."""
+        return len(self.document["annotations"])
+
+    def write(self, path: Path) -> None:
+        """Writes the annotations.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        write_text(path, json.dumps(self.document, ensure_ascii=False) + "\n")
+
+
+@dataclass
+class _Person:
+    """One infant of one picture, in labelme's coordinates."""
+
+    points: dict[str, tuple[float, float, int]] = field(default_factory=dict)
+    box: Box | None = None
+
+
+class _Unusable(Exception):
+    """A file of labels is left out; the text says why."""
+
+
+def read_aliases(path: Path) -> dict[str, str | None]:
+    """Labels of one's own, from a JSON object: ``{"Handgelenk re": "right_wrist", "toy": null}``.
+
+    Raises:
+        AnnotationError: it is no such file.
+    """
+    hint = 'Give an object of labels and keypoints, null to pass over: {"re Hand": "right_hand"}.'
+    aliases = read_json(path, what="mapping file", hint=hint)
+    if not isinstance(aliases, dict) or not all(
+        name is None or isinstance(name, str) for name in aliases.values()
+    ):
+        raise AnnotationError("The mapping file does not map labels to keypoints.", hint=hint)
+    return aliases
+
+
+def convert_labelme(
+    folder: Path,
+    *,
+    options: LabelmeOptions | None = None,
+    skip: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Converted:
+    """Reads every labelme file of a folder and its folders.
+
+    Args:
+        folder: the labels.
+        options: names, flags, and where the pictures are.
+        skip: a JSON file that holds no labels, such as the annotations of an earlier run.
+        progress: called with the files done and all of them.
+
+    Returns:
+        Annotations whose ``file_name`` starts at the folder of the pictures (at `folder` if
+        they are beside the labels), in the order of the labels' paths.
+
+    Raises:
+        AnnotationError: the folder has no JSON file, or a mapping names no keypoint of the set.
+    """
+    options = options or LabelmeOptions()
+    _check_aliases(options)
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".json" and p.is_file())
+    files = [file for file in files if skip is None or file.resolve() != skip.resolve()]
+    if not files:
+        raise AnnotationError(
+            "There is no JSON file in the folder.", hint="Give the folder that labelme wrote to."
+        )
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    problems: list[Problem] = []
+    listed: set[str] = set()
+    for done, file in enumerate(files, 1):
+        name, said = file.relative_to(folder).as_posix(), list[str]()
+        try:
+            image, people = _read_labels(file, folder, options, said)
+            if image["file_name"] in listed:
+                raise _Unusable("its picture has labels in another file already")
+        except _Unusable as reason:
+            problems.append(Problem(name, str(reason), left_out=True))
+        else:
+            listed.add(image["file_name"])
+            image["id"] = len(images) + 1
+            images.append(image)
+            for person in people:
+                person |= {"id": len(annotations) + 1, "image_id": image["id"]}
+                annotations.append(person)
+        problems += [Problem(name, text) for text in said]
+        if progress:
+            progress(done, len(files))
+    document = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [_category(options.skeleton)],
+    }
+    return Converted(document, tuple(problems))
+
+
+def _check_aliases(options: LabelmeOptions) -> None:
+    for name in options.aliases.values():
+        if name is not None and canonical_name(name) not in options.skeleton.keypoints:
+            raise AnnotationError(
+                f"The mapping file names {name}, which the set {options.skeleton.name} has not.",
+                hint=f"It has: {', '.join(options.skeleton.keypoints)}.",
+            )
+
+
+def _category(skeleton: Skeleton) -> dict[str, Any]:
+    return {
+        "id": _CATEGORY,
+        "name": "infant",
+        "supercategory": "person",
+        "keypoints": list(skeleton.keypoints),
+        "skeleton": [[a + 1, b + 1] for a, b in skeleton.limbs],
+    }
+
+
+def _read_labels(
+    file: Path, folder: Path, options: LabelmeOptions, said: list[str]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The picture and the people of one file; adds what is wrong with single labels to `said`."""
+    try:
+        labels = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise _Unusable("no readable JSON") from None
+    if not isinstance(labels, dict) or not isinstance(labels.get("shapes"), list):
+        raise _Unusable("not written by labelme (no shapes)")
+    picture = _find_picture(str(labels.get("imagePath") or ""), file, folder, options)
+    stored, orientation = _look_at(picture)
+    shown = stored[::-1] if orientation >= 5 else stored
+    given = (labels.get("imageWidth"), labels.get("imageHeight"))
+    if None in given:
+        given = shown
+    if given == stored != shown:
+        orientation = 1  # labelled by a version that did not turn pictures
+    elif given != shown:
+        sizes = f"{shown[0]} × {shown[1]} pixels, its labels are for {given[0]} × {given[1]}"
+        raise _Unusable(f"the picture has {sizes}")
+    people = _people(labels["shapes"], given, options, said)
+    base = (options.images or folder).resolve()
+    image = {
+        "file_name": picture.relative_to(base).as_posix(),
+        "width": stored[0],
+        "height": stored[1],
+    }
+    return image, [_annotation(p, options.skeleton, stored, orientation) for p in people]
+
+
+def _find_picture(name: str, file: Path, folder: Path, options: LabelmeOptions) -> Path:
+    """The picture of a file of labels, which must lie in the folder of the pictures."""
+    base = (options.images or folder).resolve()
+    path = Path(name.replace("\\", "/"))  # labelme on Windows
+    places = [file.parent / path, file.parent / path.name]
+    if options.images:
+        below = file.relative_to(folder).parent
+        places = [options.images / below / path.name, options.images / path.name, *places]
+    found = [place.resolve() for place in places if path.name and place.is_file()]
+    for place in found:
+        if place.is_relative_to(base):
+            return place
+    if found:
+        raise _Unusable("its picture is in another folder (say which with --images)")
+    raise _Unusable("its picture is missing")
+
+
+def _look_at(picture: Path) -> tuple[tuple[int, int], int]:
+    """(width, height) as stored and EXIF's orientation, 1 to 8; nothing is decoded."""
+    try:
+        with Image.open(picture) as image:
+            orientation = image.getexif().get(_ORIENTATION, 1)
+            return image.size, orientation if orientation in range(1, 9) else 1
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError):
+        raise _Unusable("its picture cannot be read") from None
+
+
+def _people(
+    shapes: list[Any], size: tuple[int, int], options: LabelmeOptions, said: list[str]
+) -> list[_Person]:
+    """The infants of a picture: by group, else by rectangle, else one."""
+    people: dict[_Key, _Person] = defaultdict(_Person)
+    loose: list[tuple[str, tuple[float, float, int]]] = []
+    twice: list[tuple[_Person, str]] = []
+
+    def add(person: _Person, name: str, point: tuple[float, float, int]) -> None:
+        if name in person.points:
+            twice.append((person, name))
+        person.points[name] = point
+
+    for number, shape in enumerate(shapes):
+        kind, label, group, corners = _shape(shape, said)
+        if kind == "rectangle":
+            key = ("box", str(number)) if group is None else ("group", group)
+            if people[key].box is not None:
+                said.append(f"group {group} has two rectangles: the first counts")
+            else:
+                people[key].box = (*corners.min(0).tolist(), *corners.max(0).tolist())
+        elif kind == "point" and (name := _keypoint(label, options, said)):
+            point = _point(shape, name, corners, size, options, said)
+            if point is None:
+                continue
+            if group is None:
+                loose.append((name, point))
+            else:
+                add(people["group", group], name, point)
+    boxes = {key: p.box for key, p in people.items() if p.box and key[0] == "box"}
+    for name, point in loose:
+        add(people[_owner(point, name, boxes, said) if boxes else ("alone", "")], name, point)
+    for person, name in twice:
+        if person.points.pop(name, None):
+            said.append(f"{name} is labelled twice for one infant: left out")
+    return list(people.values())
+
+
+def _shape(shape: Any, said: list[str]) -> tuple[str | None, str, str | None, NDArray[np.float64]]:
+    """Kind (None: of no use), label, group and points of a shape."""
+    try:
+        kind, label = str(shape.get("shape_type") or "point"), str(shape["label"]).strip()
+        corners = np.asarray(shape["points"], np.float64).reshape(-1, 2)
+        usable = np.isfinite(corners).all() and len(corners) >= {"rectangle": 2}.get(kind, 1)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        said.append("a shape is malformed: left out")
+        return None, "", None, np.empty((0, 2))
+    if not usable:
+        said.append(f"{label} has no place: left out")
+        return None, label, None, corners
+    if kind not in ("point", "rectangle"):
+        said.append(f"{label} is a {kind}, neither point nor rectangle: left out")
+        return None, label, None, corners
+    group = shape.get("group_id")
+    return kind, label, group if group is None else str(group), corners
+
+
+def _keypoint(label: str, options: LabelmeOptions, said: list[str]) -> str | None:
+    """The keypoint that a label means; None if there is none."""
+    if label in options.aliases:
+        alias = options.aliases[label]
+        return None if alias is None else canonical_name(alias)
+    name = canonical_name(label)
+    if name in options.skeleton.keypoints:
+        return name
+    said.append(f"unknown label {label!r}: left out")
+    return None
+
+
+def _point(
+    shape: dict[str, Any],
+    name: str,
+    corners: NDArray[np.float64],
+    size: tuple[int, int],
+    options: LabelmeOptions,
+    said: list[str],
+) -> tuple[float, float, int] | None:
+    """x, y and COCO's visibility of a point; None outside the picture."""
+    x, y = map(float, corners[0])
+    if not (0 <= x <= size[0] and 0 <= y <= size[1]):
+        said.append(f"{name} is outside the picture: left out")
+        return None
+    flags = shape.get("flags")
+    hidden = isinstance(flags, dict) and any(flags.get(flag) for flag in options.hidden_flags)
+    return x, y, _HIDDEN if hidden else _LABELLED
+
+
+def _owner(
+    point: tuple[float, float, int],
+    name: str,
+    boxes: Mapping[_Key, Box],
+    said: list[str],
+) -> _Key:
+    """The rectangle that a point without a group belongs to: it lies in it, or it is nearest."""
+    x, y, _ = point
+    away = {
+        key: max(x0 - x, x - x1, y0 - y, y - y1, 0.0) for key, (x0, y0, x1, y1) in boxes.items()
+    }
+    inside = [key for key, distance in away.items() if distance == 0]
+    if len(inside) > 1:
+        said.append(f"{name} lies in {len(inside)} rectangles: the first counts (use group_id)")
+    return min(away, key=lambda key: away[key])
+
+
+def _annotation(
+    person: _Person, skeleton: Skeleton, stored: tuple[int, int], orientation: int
+) -> dict[str, Any]:
+    """A COCO annotation, without the ids."""
+    triples: list[float] = []
+    for name in skeleton.keypoints:
+        if name in person.points:
+            x, y, visible = person.points[name]
+            triples += [*_as_stored((x, y), stored, orientation), visible]
+        else:
+            triples += [0, 0, 0]
+    points = np.reshape(triples, (-1, 3))
+    corners = points[points[:, 2] > 0, :2]
+    if person.box:
+        x0, y0, x1, y1 = person.box
+        corners = np.array([_as_stored(c, stored, orientation) for c in ((x0, y0), (x1, y1))])
+    low, high = (corners.min(0), corners.max(0)) if len(corners) else np.zeros((2, 2))
+    width, height = (high - low).round(2).tolist()
+    return {
+        "category_id": _CATEGORY,
+        "keypoints": triples,
+        "num_keypoints": len(person.points),
+        "bbox": [*low.tolist(), width, height],
+        "area": round(width * height, 2),
+        "iscrowd": 0,
+    }
+
+
+def _as_stored(
+    point: tuple[float, float], stored: tuple[int, int], orientation: int
+) -> tuple[float, float]:
+    """A point of the shown picture, from its corner, in the stored one, from the first centre.
+
+    EXIF 2.32, tag Orientation: which side of the stored picture is shown above.
+    """
+    u, v = point
+    if orientation >= 5:
+        u, v = v, u
+    width, height = stored
+    x = width - u if orientation in (2, 3, 7, 8) else u
+    y = height - v if orientation in (3, 4, 6, 7) else v
+    # A point on the very edge is half a pixel outside of the outermost centres.
+    x, y = np.clip([x - 0.5, y - 0.5], 0, [width - 1, height - 1]).tolist()
+    return round(x, 2), round(y, 2)

@@ -1,0 +1,334 @@
+"""Training: the whole schedule, readable top to bottom.
+
+Sample n of a run depends on (seed, n) alone, so that a run that was interrupted goes on with the
+same samples and the same loss curve as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import swa_utils
+from torch.utils.data import DataLoader, Dataset
+
+from vid2kp.errors import UsageError
+from vid2kp.pose.skeleton import Skeleton
+from vid2kp.pose.weights import Network
+from vid2kp.training.augment import AugmentOptions, augment
+from vid2kp.training.dataset import ABSENT, CocoKeypoints, Sample
+from vid2kp.training.targets import Spread, Targets, make_targets
+
+MAX_PEOPLE = 6
+"""People kept per sample, the largest first; the others' boxes are masked no more than that."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set and how often its pictures are drawn, relative to the other sources."""
+
+    annotations: Path
+    images: Path
+    share: float = 1.0
+    min_score: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """A run, whole. The defaults are the project's own schedule; `paper` gives the paper's.
+
+    Attributes:
+        size: side of the network's square input, pixels.
+        batch: samples a step.
+        steps: length of the run; the learning rate ends at nearly 0 there.
+        rate: highest learning rate.
+        optimizer: ``adamw`` or ``sgd`` (momentum 0.9).
+        schedule: ``cosine`` or ``constant``.
+        warmup: steps in which the rate rises from 0.
+        decay: weight decay.
+        average: decay of the running average of the weights that is saved as the model; 0 = none.
+        seed: of samples and initial weights.
+        sigma: σ of equation 2 at the last stage, input pixels at size 256, scaled with `size`.
+        limb: half width of equation 3 likewise.
+        workers: processes that prepare samples.
+        precision: ``bf16`` or ``fp32``.
+        every: steps between checkpoints.
+    """
+
+    size: int = 256
+    batch: int = 32
+    steps: int = 10_000
+    rate: float = 2e-3
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    warmup: int = 200
+    decay: float = 1e-4
+    average: float = 0.998
+    seed: int = 0
+    sigma: float = 7.5
+    limb: float = 5.0
+    workers: int = 1
+    precision: str = "bf16"
+    every: int = 250
+    augment: AugmentOptions = field(default_factory=AugmentOptions)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run reports after each step."""
+
+    step: int
+    steps: int
+    loss: float
+    rate: float
+
+
+class Mixture(Dataset[dict[str, Tensor]]):
+    """Samples of several sources in their shares; sample n depends on (seed, n) alone."""
+
+    def __init__(
+        self, sources: Sequence[Source], skeleton: Skeleton, options: TrainOptions
+    ) -> None:
+        if not sources:
+            raise UsageError("There is nothing to train on.", hint="Give annotations and images.")
+        self.sets = [
+            CocoKeypoints(s.annotations, s.images, skeleton, min_score=s.min_score) for s in sources
+        ]
+        shares = np.array([s.share for s in sources], np.float64)
+        self.shares = shares / shares.sum()
+        self.skeleton, self.options = skeleton, options
+
+    def __len__(self) -> int:
+        return self.options.steps * self.options.batch
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        """One sample: image (S, S, 3) uint8, keypoints (P, K, 2), state (P, K), boxes (P, 4)."""
+        cv2.setNumThreads(0)
+        rng = np.random.default_rng([self.options.seed, number])
+        data = self.sets[rng.choice(len(self.sets), p=self.shares)]
+        index = int(rng.integers(len(data)))
+        shrink = 2 if min(data.size(index)) > 2.2 * self.options.size else 1
+        sample = augment(
+            data.load(index, shrink=shrink),
+            size=self.options.size,
+            skeleton=self.skeleton,
+            rng=rng,
+            options=self.options.augment,
+        )
+        return _as_tensors(sample, len(self.skeleton))
+
+
+def _as_tensors(sample: Sample, keypoints: int) -> dict[str, Tensor]:
+    """Fixed shapes: the largest MAX_PEOPLE people, empty places ABSENT with an empty box."""
+    area = np.prod(sample.boxes[:, 2:] - sample.boxes[:, :2], axis=1)
+    keep = np.argsort(-area, kind="stable")[:MAX_PEOPLE]
+    points = np.zeros((MAX_PEOPLE, keypoints, 2), np.float32)
+    state = np.full((MAX_PEOPLE, keypoints), ABSENT, np.int8)
+    boxes = np.full((MAX_PEOPLE, 4), -1e6, np.float32)
+    points[: len(keep)] = sample.keypoints[keep]
+    state[: len(keep)] = sample.state[keep]
+    boxes[: len(keep)] = sample.boxes[keep]
+    return {
+        "image": torch.from_numpy(np.ascontiguousarray(sample.image)),
+        "keypoints": torch.from_numpy(points),
+        "state": torch.from_numpy(state),
+        "boxes": torch.from_numpy(boxes),
+    }
+
+
+def stage_loss(confidence: Tensor, affinity: Tensor, targets: Targets, keypoints: int) -> Tensor:
+    """Masked L2 of one stage (equation 5), foreground weighted.
+
+    A map is almost all background, and plain L2 stays on the plateau "zero everywhere" for long;
+    weights of 1 + 10 S*, 0.25 + 1.5 |L*| and 0.3 for the background channel leave it at once.
+
+    Args:
+        confidence: (B, K + 1, h, w) predicted.
+        affinity: (B, 2 · limbs, h, w) predicted.
+        targets: of this stage.
+        keypoints: K.
+
+    Returns:
+        Scalar: weighted squared error summed over channels, averaged over cells and pictures.
+    """
+    weight = 1 + 10 * targets.confidence
+    weight[:, keypoints:] = 0.3
+    error = weight * targets.confidence_mask * (confidence.float() - targets.confidence).square()
+    field_weight = (0.25 + 1.5 * targets.affinity.abs()) * targets.affinity_mask
+    field_error = field_weight * (affinity.float() - targets.affinity).square()
+    return error.sum(1).mean() + field_error.sum(1).mean()
+
+
+def total_loss(network: Network, batch: dict[str, Tensor], options: TrainOptions) -> Tensor:
+    """Loss over all stages (intermediate supervision) of one batch."""
+    images = network.normalise(batch["image"]).contiguous(memory_format=torch.channels_last)
+    device = images.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=options.precision == "bf16"):
+        stages = network(images)
+    loss = images.new_zeros(())
+    scale = options.size / 256
+    made: dict[int, Targets] = {}
+    for (confidence, affinity), stride in zip(stages, network.strides, strict=True):
+        if stride not in made:
+            widen = scale * max(1.0, stride / network.strides[-1] * 0.7)
+            made[stride] = make_targets(
+                batch["keypoints"],
+                batch["state"],
+                batch["boxes"],
+                network.skeleton,
+                size=(confidence.shape[2], confidence.shape[3]),
+                stride=stride,
+                spread=Spread(options.sigma * widen, options.limb * widen),
+            )
+        loss = loss + stage_loss(confidence, affinity, made[stride], len(network.skeleton))
+    return loss
+
+
+def rate_at(step: int, options: TrainOptions) -> float:
+    """Learning rate of a step."""
+    rise = min(1.0, (step + 1) / max(1, options.warmup))
+    if options.schedule == "constant":
+        return options.rate * rise
+    return options.rate * rise * (0.5 * (1 + math.cos(math.pi * step / options.steps)) + 1e-3)
+
+
+def train(
+    network: Network,
+    sources: Sequence[Source],
+    folder: Path,
+    *,
+    options: TrainOptions,
+    device: str = "cpu",
+    progress: Callable[[Progress], None] | None = None,
+) -> Network:
+    """Train a network; resumes from ``folder/checkpoint.pt`` if that is there.
+
+    Args:
+        network: with `normalise`, `strides` and `skeleton`; its weights are where training starts.
+        sources: data sets.
+        folder: holds the checkpoint and the loss curve (``loss.jsonl``).
+        options: the run.
+        device: ``cpu`` or ``cuda``.
+        progress: called after each step.
+
+    Returns:
+        The network with the averaged weights, in eval mode.
+
+    Raises:
+        UsageError: the checkpoint in `folder` is of a run with other options.
+        AnnotationError: the data cannot be used.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.seed)
+    network = network.to(device).train()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = _optimizer(network, options)
+    average = swa_utils.get_ema_multi_avg_fn(options.average)  # type: ignore[no-untyped-call]
+    averaged = swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+    state = _Checkpoint(folder, options)
+    start = state.restore(network, averaged, optimizer)
+    data = Mixture(sources, network.skeleton, options)
+    with (folder / "loss.jsonl").open("a", encoding="utf-8") as curve:
+        for step, batch in enumerate(_batches(data, options, start), start):
+            for group in optimizer.param_groups:
+                group["lr"] = rate_at(step, options)
+            batch = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
+            loss = total_loss(network, batch, options)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimizer.step()
+            if step >= options.warmup:
+                averaged.update_parameters(network)
+            value = loss.item()
+            curve.write(json.dumps({"step": step, "loss": round(value, 5)}) + "\n")
+            if (step + 1) % options.every == 0 or step + 1 == options.steps:
+                curve.flush()
+                state.save(step + 1, network, averaged, optimizer)
+            if progress:
+                progress(Progress(step + 1, options.steps, value, rate_at(step, options)))
+    best = cast("Network", averaged.module) if options.average else network
+    return best.eval()
+
+
+def _optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:
+    if options.optimizer == "sgd":
+        return torch.optim.SGD(
+            network.parameters(), options.rate, momentum=0.9, weight_decay=options.decay
+        )
+    if options.optimizer == "adamw":
+        return torch.optim.AdamW(network.parameters(), options.rate, weight_decay=options.decay)
+    raise UsageError(f"There is no optimizer {options.optimizer!r}.", hint="Use adamw or sgd.")
+
+
+def _batches(data: Mixture, options: TrainOptions, start: int) -> Iterator[dict[str, Tensor]]:
+    loader: DataLoader[dict[str, Tensor]] = DataLoader(
+        data,
+        batch_size=options.batch,
+        sampler=range(start * options.batch, len(data)),
+        num_workers=options.workers,
+        multiprocessing_context="spawn" if options.workers else None,
+        prefetch_factor=4 if options.workers else None,
+    )
+    return iter(loader)
+
+
+class _Checkpoint:
+    """What a run needs to go on where it stopped, replaced in one step."""
+
+    def __init__(self, folder: Path, options: TrainOptions) -> None:
+        self.path = folder / "checkpoint.pt"
+        self.curve = folder / "loss.jsonl"
+        self.options = _plain(options)
+
+    def restore(
+        self, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> int:
+        """Load the checkpoint if there is one; returns the step to go on with."""
+        if not self.path.exists():
+            self.curve.unlink(missing_ok=True)
+            return 0
+        saved = torch.load(self.path, map_location="cpu", weights_only=True)
+        if saved["options"] != self.options:
+            raise UsageError(
+                "The folder holds a run with other options.",
+                hint="Give another folder, or the same options.",
+            )
+        network.load_state_dict(saved["network"])
+        averaged.load_state_dict(saved["averaged"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step = int(saved["step"])
+        lines = self.curve.read_text(encoding="utf-8").splitlines(keepends=True)
+        self.curve.write_text("".join(lines[:step]), encoding="utf-8")
+        return step
+
+    def save(
+        self, step: int, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Write the checkpoint under another name, then put it in place."""
+        part = self.path.with_suffix(".part")
+        saved = {
+            "step": step,
+            "options": self.options,
+            "network": network.state_dict(),
+            "averaged": averaged.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        }
+        torch.save(saved, part)
+        part.replace(self.path)
+
+
+def _plain(options: TrainOptions) -> dict[str, Any]:
+    """Options as JSON would give them back, without what does not change the result."""
+    values = asdict(options)
+    for name in ("workers", "every"):
+        values.pop(name)
+    return dict(json.loads(json.dumps(values)))

@@ -1,0 +1,1 @@
+"""Safe reading of video files, and a writer that accepts only drawings."""
