@@ -79,7 +79,7 @@ class VideoResult:
     Attributes:
         pseudonym: its name among the deliverables.
         status: see docs/cli.md.
-        reason: in plain words.
+        reason: why the status is not ``done``, in plain words.
         frames: rows of the frame table.
         seconds: time of the last frame after the first.
         found: share of the frames in which the infant was seen, 0 to 1.
@@ -127,6 +127,7 @@ def convert_video(
     pseudonym: str,
     estimator: Estimator,
     options: ConvertOptions,
+    key_id: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> VideoResult:
     """Converts one video; the folder appears when all its deliverables are complete.
@@ -137,7 +138,9 @@ def convert_video(
         pseudonym: the video's name from here on.
         estimator: from `make_estimator`; may serve many videos.
         options: what to do.
-        progress: called with (frames read, frames expected or None).
+        key_id: of the key that the pseudonym was derived from, None for a random one.
+        progress: called with (frames read, frames expected or None), and over and over with the
+            same numbers while the deliverables are written: a sign of life.
 
     Raises:
         UnreadableVideo: nothing in the file can be decoded as video.
@@ -150,16 +153,23 @@ def convert_video(
             options=ReadOptions(start=options.start, duration=options.duration),
         )
         footer = _footer(first, estimator)
-        counts = _write_tracks(part, spool, first, footer, options)
+        frames = first.summary.frames
+
+        def alive(done: int) -> None:
+            if progress:
+                progress(frames, frames)
+
+        counts = _write_tracks(part, spool, first, footer, options, alive)
         if options.video:
             render_video(
                 part / TRACKS_FILE,
                 part / VIDEO_FILE,
                 frames_path=part / FRAMES_FILE,
                 options=_RENDER,
+                progress=alive,
             )
         result = _result(pseudonym, folder, first, counts)
-        write_manifest(part, _manifest(result, first, counts, estimator, options))
+        write_manifest(part, _manifest(result, first, counts, estimator, options, key_id))
     return result
 
 
@@ -221,7 +231,12 @@ def _watch(
 
 
 def _write_tracks(
-    folder: Path, spool: Spool, first: _FirstPass, footer: Footer, options: ConvertOptions
+    folder: Path,
+    spool: Spool,
+    first: _FirstPass,
+    footer: Footer,
+    options: ConvertOptions,
+    progress: Callable[[int], None],
 ) -> _Counts:
     """Second pass: tracks and frames, with everybody's final name."""
     counts = _Counts()
@@ -250,6 +265,7 @@ def _write_tracks(
                 subject=subject,
             )
             counts.frames += 1
+            progress(counts.frames)
             counts.last_time = spooled.time
             counts.ambiguous += subject == "ambiguous"
             if INFANT in poses:
@@ -293,7 +309,8 @@ def _result(pseudonym: str, folder: Path, first: _FirstPass, counts: _Counts) ->
     frames = max(counts.frames, 1)
     found = counts.infant / frames
     status: Status = "done"
-    reason = first.choice.reason
+    reason = ""
+    unsure = counts.ambiguous / frames
     if found < 1 - _NOBODY:
         status, reason = "no_infant", f"The infant is seen in {found:.0%} of the frames."
     elif first.summary.status == "truncated":
@@ -301,8 +318,9 @@ def _result(pseudonym: str, folder: Path, first: _FirstPass, counts: _Counts) ->
     elif first.summary.status == "damaged":
         status = "damaged"
         reason = f"{first.summary.suspect_frames} frames near damaged data are marked suspect."
-    elif counts.ambiguous > _UNSURE * frames:
+    elif unsure > _UNSURE:
         status = "ambiguous"
+        reason = f"In {unsure:.0%} of the frames somebody else might be the infant as well."
     return VideoResult(
         pseudonym=pseudonym,
         status=status,
@@ -321,6 +339,7 @@ def _manifest(
     counts: _Counts,
     estimator: Estimator,
     options: ConvertOptions,
+    key_id: str | None,
 ) -> Manifest:
     effective: dict[str, Scalar] = {
         "people": options.people,
@@ -334,7 +353,7 @@ def _manifest(
     return Manifest(
         pseudonym=result.pseudonym,
         status=result.status,
-        reason=result.reason,
+        reason=f"{result.reason} {first.choice.reason}".strip(),
         model_name=estimator.card.name,
         model_sha256=estimator.card.sha256,
         tool_version=vid2kp.__version__,
@@ -350,4 +369,5 @@ def _manifest(
         options=effective,
         render=asdict(_RENDER) if options.video else {},
         libraries={name: version(name) for name in _LIBRARIES},
+        key_id=key_id,
     )

@@ -19,6 +19,7 @@ import torch
 from vid2kp.pose.lite import Lite
 from vid2kp.pose.skeleton import INFANT22
 from vid2kp.pose.weights import Network, save_model
+from vid2kp.training.augment import AugmentOptions
 from vid2kp.training.backgrounds import empty_parts
 from vid2kp.training.dataset import CocoKeypoints
 from vid2kp.training.synthetic import write_images
@@ -31,17 +32,48 @@ TEACHER_SCORE = 0.7  # labels below are guesses
 
 
 @dataclass(frozen=True)
+class Shares:
+    """How often the pictures of each source are drawn."""
+
+    synthetic: float
+    lspet: float
+    infantdev: float
+    infantmore: float
+    coco: float
+
+
+@dataclass(frozen=True)
 class Round:
-    """One training run; each starts from the weights of the one before."""
+    """One training run; it starts from the last weights of the one before."""
 
     name: str
+    shares: Shares
     options: TrainOptions
 
 
 ROUNDS = (
-    Round("small", TrainOptions(size=192, steps=2800)),
-    Round("full", TrainOptions(size=256, steps=1800, rate=1e-3, seed=1)),
+    Round(
+        "first",
+        Shares(synthetic=0.46, lspet=0.22, infantdev=0.10, infantmore=0.17, coco=0.05),
+        TrainOptions(size=192, steps=2800),
+    ),
+    Round(
+        "second",
+        Shares(synthetic=0.40, lspet=0.19, infantdev=0.13, infantmore=0.23, coco=0.05),
+        TrainOptions(
+            size=192,
+            steps=2600,
+            rate=1.5e-3,
+            warmup=100,
+            average=0.99,
+            seed=1,
+            augment=AugmentOptions(fill=(0.6, 1.15)),
+        ),
+    ),
 )
+INPUT_SIZE = 256
+"""Longest side of the input when the model is used: a crop of it shows an infant at the size, in
+pixels, that was most frequent in training."""
 
 
 def main() -> None:
@@ -54,37 +86,40 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     arguments = parser.parse_args()
-    sources = make_sources(arguments.data, arguments.work, arguments.device)
     torch.manual_seed(0)
     network: Network = Lite(INFANT22)
     for one in ROUNDS:
-        network = train(
+        folder = arguments.work / one.name
+        trained = train(
             network,
-            sources,
-            arguments.work / one.name,
+            make_sources(arguments.data, arguments.work, one.shares, arguments.device),
+            folder,
             options=one.options,
             device=arguments.device,
             progress=say,
         )
+        last = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
+        network.load_state_dict(last["network"])
     save_model(
-        network,
+        trained,
         arguments.out / "infant-lite.safetensors",
-        input_size=ROUNDS[-1].options.size,
-        training={one.name: json.loads(json.dumps(asdict(one.options))) for one in ROUNDS},
+        input_size=INPUT_SIZE,
+        half=True,
+        training={one.name: json.loads(json.dumps(asdict(one))) for one in ROUNDS},
     )
 
 
-def make_sources(data: Path, work: Path, device: str) -> list[Source]:
+def make_sources(data: Path, work: Path, shares: Shares, device: str) -> list[Source]:
     """The training data with their shares; synthetic pictures are rendered if not there yet."""
     work.mkdir(parents=True, exist_ok=True)
     moved = write_with_moved_hips(data / "infantmore" / "teacher.json", work / "teacher.json")
     labelled = {
         "infantdev": Source(
-            data / "infantdev" / "train.json", data / "infantdev" / "images", share=0.10
+            data / "infantdev" / "train.json", data / "infantdev" / "images", shares.infantdev
         ),
-        "coco": Source(data / "coco" / "annotations.json", data / "coco" / "images", share=0.05),
+        "coco": Source(data / "coco" / "annotations.json", data / "coco" / "images", shares.coco),
         "infantmore": Source(
-            moved, data / "infantmore" / "images", share=0.17, min_score=TEACHER_SCORE
+            moved, data / "infantmore" / "images", shares.infantmore, min_score=TEACHER_SCORE
         ),
     }
     backgrounds = [
@@ -106,8 +141,9 @@ def make_sources(data: Path, work: Path, device: str) -> list[Source]:
                 backgrounds=backgrounds,
                 device=device,
             )
-        synthetic.append(Source(folder / "annotations.json", folder / "images", share=0.23))
-    lspet = Source(data / "lspet" / "annotations.json", data / "lspet" / "images.zip", share=0.22)
+        share = shares.synthetic / len(SYNTHETIC_SEEDS)
+        synthetic.append(Source(folder / "annotations.json", folder / "images", share))
+    lspet = Source(data / "lspet" / "annotations.json", data / "lspet" / "images.zip", shares.lspet)
     return [*synthetic, lspet, *labelled.values()]
 
 

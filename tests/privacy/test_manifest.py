@@ -71,7 +71,7 @@ def test_same_content_same_bytes_and_no_identity(tmp_path: Path) -> None:
         {"status": "fine"},
         {"reason": "cannot open /home/anna/a.mp4"},
         {"reason": "C:\\data"},
-        {"reason": "x" * 301},
+        {"reason": "x" * 801},
         {"options": {"links": "/home/anna/links.csv"}},
         {"options": {"my option": 1}},
         {"options": {"people": ["all"]}},

@@ -60,11 +60,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Task:
-    """One video to convert: its source, the folder of its deliverables and its pseudonym."""
+    """One video to convert: its source, the folder of its deliverables and its pseudonym.
+
+    `key_id` tells the key that the pseudonym was derived from; None for a random pseudonym.
+    """
 
     source: Path
     folder: Path
     pseudonym: str
+    key_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,7 @@ def _convert(
             pseudonym=task.pseudonym,
             estimator=estimator,
             options=options,
+            key_id=task.key_id,
             progress=_throttled(lambda done, total: reports.send(Frames(done, total))),
         )
     except Exception as error:

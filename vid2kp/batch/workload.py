@@ -173,7 +173,8 @@ class Workload:
         self._attempts[pseudonym] = _Attempt(source, fingerprint)
         self._ledger.log("started", pseudonym=pseudonym, source=source.path)
         self._tell("started", pseudonym)
-        self._pool.give(Task(source.path, self._out / pseudonym, pseudonym))
+        folder = self._out / pseudonym
+        self._pool.give(Task(source.path, folder, pseudonym, self._links.key_id))
         return True
 
     def _was_done(self, source: Source, pseudonym: str, fingerprint: Fingerprint | None) -> bool:

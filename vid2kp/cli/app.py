@@ -17,6 +17,7 @@ from vid2kp.cli.probe import probe
 from vid2kp.cli.render import render
 from vid2kp.cli.synth import synth
 from vid2kp.cli.train import train
+from vid2kp.cli.verify import verify
 
 app = typer.Typer(
     name="vid2kp",
@@ -46,6 +47,7 @@ def _root(
 
 app.command(epilog="Example: vid2kp convert videos/ -o results")(convert)
 app.command(epilog="Example: vid2kp render OUT/<pseudonym> -o skeleton.mp4 --trail 1")(render)
+app.command(epilog="Example: vid2kp verify OUT --links OUT.private/links.csv")(verify)
 app.command(epilog="Example: vid2kp probe --decode videos/")(probe)
 app.add_typer(models, name="models", epilog="Example: vid2kp models list")
 app.command(epilog="Example: vid2kp synth -o infant --video --seconds 10 --seed 7")(synth)

@@ -43,7 +43,7 @@ NOTICE: Final = (
 )
 """The honest wording; README, report and manifest have it from here."""
 
-REASON: Final = re.compile(r"[A-Za-z0-9 ,.;:%()<>=+'-]{0,300}")
+REASON: Final = re.compile(r"[A-Za-z0-9 ,.;:%()<>=+'-]{0,800}")
 """Why a status is what it is: a sentence without slashes, quotes or line ends."""
 _KEY_ID: Final = re.compile(r"[0-9a-f]{16}")
 
@@ -58,7 +58,7 @@ class Manifest:
         model_name: name of the model.
         model_sha256: of its weights, "" for none.
         tool_version: version of vid2kp.
-        reason: why the status is not ``done``, in plain words without any name.
+        reason: why the status is not ``done``, and why the infant was taken for the infant.
         counts: how many frames, suspect frames and so on.
         options: the effective options of the conversion that can change a deliverable.
         render: the options of the skeleton video, by the names of `render.RenderOptions`.

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from vid2kp.errors import AnnotationError
-from vid2kp.pose.skeleton import canonical_name
+from vid2kp.pose.skeleton import Skeleton, canonical_name
+
+CATEGORY = 1
+"""Id of the one category in files that this project writes."""
 
 _GIVE_COCO = "Give COCO keypoint annotations."
 
@@ -29,6 +32,17 @@ def read_json(path: Path, *, what: str, hint: str) -> Any:
         raise AnnotationError(f"The {what} does not exist.", hint="Check the path.") from None
     except (OSError, ValueError):
         raise AnnotationError(f"The {what} is not readable JSON.", hint=hint) from None
+
+
+def category_of(skeleton: Skeleton) -> dict[str, Any]:
+    """The category of infants with a keypoint set; its ``skeleton`` counts from 1."""
+    return {
+        "id": CATEGORY,
+        "name": "infant",
+        "supercategory": "person",
+        "keypoints": list(skeleton.keypoints),
+        "skeleton": [[a + 1, b + 1] for a, b in skeleton.limbs],
+    }
 
 
 def read_document(path: Path) -> dict[str, Any]:

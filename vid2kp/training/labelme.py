@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from vid2kp.errors import AnnotationError
 from vid2kp.files import write_text
 from vid2kp.pose.skeleton import INFANT22, Skeleton, canonical_name
-from vid2kp.training.coco import read_json
+from vid2kp.training.coco import CATEGORY, category_of, read_json
+from vid2kp.training.orientation import Unusable, as_stored, look_at_file
 
 Aliases = Mapping[str, str | None]
 """A keypoint's name for each label of one's own; None for labels to pass over."""
@@ -40,8 +40,6 @@ _Key = tuple[str, str]
 HIDDEN_FLAGS = ("occluded", "hidden", "invisible")
 """Flags of a point that is not seen, but known where it is."""
 
-_ORIENTATION = 0x0112
-_CATEGORY = 1
 _LABELLED, _HIDDEN = 2, 1
 
 
@@ -111,10 +109,6 @@ class _Person:
     box: Box | None = None
 
 
-class _Unusable(Exception):
-    """A file of labels is left out; the text says why."""
-
-
 def read_aliases(path: Path) -> dict[str, str | None]:
     """Labels of one's own, from a JSON object: ``{"Handgelenk re": "right_wrist", "toy": null}``.
 
@@ -169,8 +163,8 @@ def convert_labelme(
         try:
             image, people = _read_labels(file, folder, options, said)
             if image["file_name"] in listed:
-                raise _Unusable("its picture has labels in another file already")
-        except _Unusable as reason:
+                raise Unusable("its picture has labels in another file already")
+        except Unusable as reason:
             problems.append(Problem(name, str(reason), left_out=True))
         else:
             listed.add(image["file_name"])
@@ -185,7 +179,7 @@ def convert_labelme(
     document = {
         "images": images,
         "annotations": annotations,
-        "categories": [_category(options.skeleton)],
+        "categories": [category_of(options.skeleton)],
     }
     return Converted(document, tuple(problems))
 
@@ -199,16 +193,6 @@ def _check_aliases(options: LabelmeOptions) -> None:
             )
 
 
-def _category(skeleton: Skeleton) -> dict[str, Any]:
-    return {
-        "id": _CATEGORY,
-        "name": "infant",
-        "supercategory": "person",
-        "keypoints": list(skeleton.keypoints),
-        "skeleton": [[a + 1, b + 1] for a, b in skeleton.limbs],
-    }
-
-
 def _read_labels(
     file: Path, folder: Path, options: LabelmeOptions, said: list[str]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -216,11 +200,11 @@ def _read_labels(
     try:
         labels = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise _Unusable("no readable JSON") from None
+        raise Unusable("no readable JSON") from None
     if not isinstance(labels, dict) or not isinstance(labels.get("shapes"), list):
-        raise _Unusable("not written by labelme (no shapes)")
+        raise Unusable("not written by labelme (no shapes)")
     picture = _find_picture(str(labels.get("imagePath") or ""), file, folder, options)
-    stored, orientation = _look_at(picture)
+    stored, orientation = look_at_file(picture)
     shown = stored[::-1] if orientation >= 5 else stored
     given = (labels.get("imageWidth"), labels.get("imageHeight"))
     if None in given:
@@ -229,7 +213,7 @@ def _read_labels(
         orientation = 1  # labelled by a version that did not turn pictures
     elif given != shown:
         sizes = f"{shown[0]} × {shown[1]} pixels, its labels are for {given[0]} × {given[1]}"
-        raise _Unusable(f"the picture has {sizes}")
+        raise Unusable(f"the picture has {sizes}")
     people = _people(labels["shapes"], given, options, said)
     base = (options.images or folder).resolve()
     image = {
@@ -253,18 +237,8 @@ def _find_picture(name: str, file: Path, folder: Path, options: LabelmeOptions) 
         if place.is_relative_to(base):
             return place
     if found:
-        raise _Unusable("its picture is in another folder (say which with --images)")
-    raise _Unusable("its picture is missing")
-
-
-def _look_at(picture: Path) -> tuple[tuple[int, int], int]:
-    """(width, height) as stored and EXIF's orientation, 1 to 8; nothing is decoded."""
-    try:
-        with Image.open(picture) as image:
-            orientation = image.getexif().get(_ORIENTATION, 1)
-            return image.size, orientation if orientation in range(1, 9) else 1
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError):
-        raise _Unusable("its picture cannot be read") from None
+        raise Unusable("its picture is in another folder (say which with --images)")
+    raise Unusable("its picture is missing")
 
 
 def _people(
@@ -379,39 +353,21 @@ def _annotation(
     for name in skeleton.keypoints:
         if name in person.points:
             x, y, visible = person.points[name]
-            triples += [*_as_stored((x, y), stored, orientation), visible]
+            triples += [*as_stored((x, y), stored, orientation), visible]
         else:
             triples += [0, 0, 0]
     points = np.reshape(triples, (-1, 3))
     corners = points[points[:, 2] > 0, :2]
     if person.box:
         x0, y0, x1, y1 = person.box
-        corners = np.array([_as_stored(c, stored, orientation) for c in ((x0, y0), (x1, y1))])
+        corners = np.array([as_stored(c, stored, orientation) for c in ((x0, y0), (x1, y1))])
     low, high = (corners.min(0), corners.max(0)) if len(corners) else np.zeros((2, 2))
     width, height = (high - low).round(2).tolist()
     return {
-        "category_id": _CATEGORY,
+        "category_id": CATEGORY,
         "keypoints": triples,
         "num_keypoints": len(person.points),
         "bbox": [*low.tolist(), width, height],
         "area": round(width * height, 2),
         "iscrowd": 0,
     }
-
-
-def _as_stored(
-    point: tuple[float, float], stored: tuple[int, int], orientation: int
-) -> tuple[float, float]:
-    """A point of the shown picture, from its corner, in the stored one, from the first centre.
-
-    EXIF 2.32, tag Orientation: which side of the stored picture is shown above.
-    """
-    u, v = point
-    if orientation >= 5:
-        u, v = v, u
-    width, height = stored
-    x = width - u if orientation in (2, 3, 7, 8) else u
-    y = height - v if orientation in (3, 4, 6, 7) else v
-    # A point on the very edge is half a pixel outside of the outermost centres.
-    x, y = np.clip([x - 0.5, y - 0.5], 0, [width - 1, height - 1]).tolist()
-    return round(x, 2), round(y, 2)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from vid2kp.pose.skeleton import INFANT22, Skeleton
 from vid2kp.training.body import Body, pose_bodies, random_shape, rotation
+from vid2kp.training.coco import CATEGORY, category_of
 from vid2kp.training.look import OTHER_CLOTH, OTHER_SKIN, TOY, random_look
 from vid2kp.training.postures import random_pose
 from vid2kp.training.scene import Camera, Things, photograph
@@ -290,13 +291,11 @@ def write_images(
         if progress:
             progress(len(images), count)
     path = folder / "annotations.json"
-    category = {
-        "id": 1,
-        "name": "infant",
-        "keypoints": list(maker.skeleton.keypoints),
-        "skeleton": [[a + 1, b + 1] for a, b in maker.skeleton.limbs],
+    document = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [category_of(maker.skeleton)],
     }
-    document = {"images": images, "annotations": annotations, "categories": [category]}
     path.write_text(json.dumps(document))
     return path
 
@@ -310,7 +309,7 @@ def _annotation(
     return {
         "id": number,
         "image_id": number,
-        "category_id": 1,
+        "category_id": CATEGORY,
         "keypoints": [round(float(x), 2) for x in flat],
         "num_keypoints": len(keypoints),
         "bbox": [float(low[0]), float(low[1]), width, height],

@@ -20,7 +20,6 @@ from av.video.stream import VideoStream
 from vid2kp.errors import UnreadableVideo
 from vid2kp.pose import framing
 from vid2kp.video.container import (
-    MAX_PIXELS,
     READ_ERRORS,
     Source,
     memory_as_unreadable,
@@ -30,10 +29,11 @@ from vid2kp.video.container import (
 from vid2kp.video.damage import DamageLog
 from vid2kp.video.deinterlace import Deinterlacer
 from vid2kp.video.frame import Frame, PlaneReader, Planes
+from vid2kp.video.options import DecodeRestart, ReadOptions
 from vid2kp.video.order import Row, RowOrder
 from vid2kp.video.orientation import Orientation, orientation_of
 from vid2kp.video.probe import VideoInfo, probe
-from vid2kp.video.timing import Clock, TimeRule, TimesBroken
+from vid2kp.video.timing import Clock, TimesBroken
 
 __all__ = [
     "DecodeRestart",
@@ -53,25 +53,6 @@ _LOOSE_SECONDS = 1.0  # by which sound may outlast the picture
 _MAX_CORRUPT = 0.2  # of all frames: more is an encrypted file, or noise
 _SEEK_FROM_SECONDS = 10.0  # a start before this is reached by decoding
 _SEEK_MARGIN_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How a video is read.
-
-    Attributes:
-        start: seconds after the first frame; earlier frames are left out.
-        duration: seconds of video from there on; None reads to the end.
-        max_pixels: larger coded pictures are refused.
-        times: how times are found; the reader asks for another rule itself (`DecodeRestart`).
-        seek: whether a late start may be reached by seeking; likewise.
-    """
-
-    start: float = 0.0
-    duration: float | None = None
-    max_pixels: int = MAX_PIXELS
-    times: TimeRule = "pts"
-    seek: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,19 +83,6 @@ class ReadSummary:
     fps: float
     interlaced: bool
     warnings: tuple[str, ...]
-
-
-class DecodeRestart(Exception):
-    """What was read so far does not count: start again with ``options``.
-
-    Raised while iterating over `VideoReader.frames`, when times turn out to be unusable or a start
-    could not be reached cleanly by seeking. Each restart is more careful than the one before;
-    there are three at most.
-    """
-
-    def __init__(self, options: ReadOptions) -> None:
-        super().__init__("read again with other options")
-        self.options = options
 
 
 def open_video(path: str | os.PathLike[str], *, options: ReadOptions | None = None) -> VideoReader:
