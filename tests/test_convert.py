@@ -1,0 +1,129 @@
+"""The spine: what one conversion writes, and that it writes nothing else."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vid2kp.convert import ConvertOptions, convert_video, make_estimator
+from vid2kp.errors import UnreadableVideo
+from vid2kp.privacy.manifest import read_manifest
+from vid2kp.tracks.load import load_tracks
+from vid2kp.training.synthetic_video import VideoOptions, write_video
+
+PSEUDONYM = "abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clip")
+    options = VideoOptions(seconds=0.8, fps=25, width=240, height=180)
+    return write_video(folder, seed=4, options=options).video
+
+
+@pytest.fixture(scope="module")
+def estimator():
+    return make_estimator(ConvertOptions(device="cpu"))
+
+
+def test_deliverables_agree_with_each_other(clip: Path, tmp_path: Path, estimator):
+    seen: list[tuple[int, int | None]] = []
+    result = convert_video(
+        clip,
+        tmp_path / PSEUDONYM,
+        pseudonym=PSEUDONYM,
+        estimator=estimator,
+        options=ConvertOptions(),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert result.status == "done" and result.frames == 20
+    assert sorted(p.name for p in (tmp_path / PSEUDONYM).iterdir()) == [
+        "frames.parquet",
+        "manifest.json",
+        "skeleton.mp4",
+        "tracks.parquet",
+    ]
+    assert result.tracks_path is not None
+    tracks = load_tracks(result.tracks_path)
+    assert len(tracks.time) == 20 and tracks.individuals == ("infant",)
+    assert np.allclose(tracks.time, np.arange(20) / 25, atol=1e-4)
+    manifest, files = read_manifest(tmp_path / PSEUDONYM)
+    assert manifest.counts["frames"] == 20 and len(files) == 3
+    assert manifest.key_id is None and manifest.model_sha256 == estimator.card.sha256
+    assert seen[-1] == (20, 20) and [done for done, _ in seen] == sorted(d for d, _ in seen)
+
+
+def test_batch_size_does_not_change_a_deliverable(clip: Path, tmp_path: Path):
+    """fp32: the same keypoints to a hundredth of a pixel, the same rows."""
+    found = []
+    for size in (1, 5, 16):
+        options = ConvertOptions(precision="fp32", batch_size=size, video=False)
+        folder = tmp_path / f"{size}"
+        convert_video(
+            clip, folder, pseudonym=PSEUDONYM, estimator=make_estimator(options), options=options
+        )
+        found.append(load_tracks(folder / "tracks.parquet").to_numpy()[0])
+    for other in found[1:]:
+        assert np.array_equal(np.isnan(found[0]), np.isnan(other))
+        assert np.nanmax(np.abs(found[0] - other)) < 0.01
+
+
+def test_an_older_deliverable_stays_when_the_new_one_fails(tmp_path: Path, estimator):
+    folder = tmp_path / PSEUDONYM
+    folder.mkdir()
+    (folder / "tracks.parquet").write_bytes(b"old")
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    with pytest.raises(UnreadableVideo):
+        convert_video(
+            broken, folder, pseudonym=PSEUDONYM, estimator=estimator, options=ConvertOptions()
+        )
+    assert (folder / "tracks.parquet").read_bytes() == b"old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [PSEUDONYM, "broken.mp4"]
+
+
+WATCHED = """
+import json, os, sys
+from pathlib import Path
+
+written = set()
+def watch(event, arguments):
+    if event == "open" and isinstance(arguments[0], (str, bytes)):
+        mode, flags = arguments[1], arguments[2] or 0
+        if (mode and set(mode) & set("wxa+")) or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            written.add(os.fspath(arguments[0]))
+    if event in ("socket.connect", "socket.bind", "subprocess.Popen", "os.system"):
+        written.add(event)
+from vid2kp.convert import ConvertOptions, convert_video, make_estimator
+estimator = make_estimator(ConvertOptions(device="cpu"))
+sys.addaudithook(watch)
+convert_video(Path(sys.argv[1]), Path(sys.argv[2]), pseudonym=sys.argv[3], estimator=estimator,
+              options=ConvertOptions())
+print(json.dumps(sorted(w if isinstance(w, str) else os.fsdecode(w) for w in written)))
+"""
+
+
+def test_no_frame_touches_a_disk(clip: Path, tmp_path: Path):
+    """Every file that is opened for writing is a deliverable, or the nameless spool of numbers."""
+    out = tmp_path / "out"
+    out.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", WATCHED, str(clip), str(out / PSEUDONYM), PSEUDONYM],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=True,
+    )
+    opened = [Path(p) for p in json.loads(done.stdout.splitlines()[-1])]
+    assert opened, "the watch works"
+    stray = [p for p in opened if not p.is_relative_to(out) and p != Path("/dev/null")]
+    assert not stray
+    kinds = {p.name.lstrip(".").split(".")[0] for p in opened if p.is_relative_to(out)}
+    allowed = {"tracks", "frames", "skeleton", "manifest", PSEUDONYM}
+    assert {k for k in kinds if not k.startswith("tmp")} <= allowed | {""}
+    assert sum(p.stat().st_size for p in (out / PSEUDONYM).iterdir()) < 20 * 240 * 180 / 4, (
+        "less than a quarter of a byte per pixel of the source"
+    )
