@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from av.buffer import Buffer
 from av.video.frame import VideoFrame
 
 _TOLERANCE = math.radians(2)
+
+
+_MAX_TIED_UP = 64_000_000  # pixels, about 100 MB
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,30 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     side_data = cast(Mapping[str, Buffer], frame.side_data)
     matrix = side_data.get("DISPLAYMATRIX")
     return UPRIGHT if matrix is None else orientation_from_matrix(bytes(matrix))
+
+
+class OrientationReader:
+    """The orientation of the frames of one video.
+
+    PyAV ties a frame and its side data to each other, so that a frame whose side data was looked
+    at is freed only when Python's garbage collector comes by: pictures of many megabytes would
+    pile up. The display matrix is therefore read where it can change, at key frames, and what is
+    tied up is freed before it is much.
+    """
+
+    def __init__(self) -> None:
+        self._current: Orientation | None = None
+        self._tied_up = 0
+
+    def __call__(self, frame: VideoFrame) -> Orientation:
+        """The orientation of the next frame."""
+        if self._current is None or frame.key_frame:
+            self._current = orientation_of(frame)
+            self._tied_up += frame.width * frame.height
+            if self._tied_up > _MAX_TIED_UP:
+                gc.collect()
+                self._tied_up = 0
+        return self._current
 
 
 def orientation_from_matrix(display_matrix: bytes) -> Orientation:

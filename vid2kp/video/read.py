@@ -31,7 +31,7 @@ from vid2kp.video.deinterlace import Deinterlacer
 from vid2kp.video.frame import Frame, PlaneReader, Planes
 from vid2kp.video.options import DecodeRestart, ReadOptions
 from vid2kp.video.order import Row, RowOrder
-from vid2kp.video.orientation import Orientation, orientation_of
+from vid2kp.video.orientation import Orientation, OrientationReader
 from vid2kp.video.probe import VideoInfo, probe
 from vid2kp.video.timing import Clock, TimesBroken
 
@@ -196,6 +196,7 @@ class _Reading:
         self._clock = Clock(time_base=info.time_base, rate=info.rate, rule=options.times)
         self._deinterlacer = Deinterlacer(info.time_base)
         self._planes = PlaneReader()
+        self._orientation = OrientationReader()
         self._geometry: dict[tuple[int, int, Orientation], tuple[framing.Matrix, int, int]] = {}
         self._last_geometry: tuple[framing.Matrix, int, int] | None = None
         self._sought = False
@@ -224,7 +225,7 @@ class _Reading:
         for picture in self._pictures():
             suspect = self._damage.frame_out(picture)
             self._restart_if_damaged()
-            row = Row(picture, picture.pts, suspect, orientation_of(picture))
+            row = Row(picture, picture.pts, suspect, self._orientation(picture))
             yield from self._order.push(row)
         yield from self._order.flush()
 
