@@ -14,7 +14,7 @@ DEMO := out/demo
 .PHONY: help demo test check format clean
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(RUN)
 	$(BIN)/vid2kp convert examples/infant/video.mp4 -o $(DEMO)
@@ -39,7 +39,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vid2kp needs Python 3.11 or later; choose one with: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
 
-# The stamps are older than the pins whenever something has to be installed again.
+## The stamps are older than the pins whenever something has to be installed again.
 $(RUN): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable .
 	@touch $@

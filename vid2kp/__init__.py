@@ -4,8 +4,9 @@
 
     import vid2kp
 
-    result = vid2kp.convert("clip.mp4", "out/")
-    tracks = vid2kp.load_tracks(result.tracks_path)
+    if __name__ == "__main__":  # convert works in a process of its own
+        result = vid2kp.convert("clip.mp4", "out/")
+        tracks = vid2kp.load_tracks(result.tracks_path)
 
 The names below are loaded when they are first used: importing vid2kp takes no time.
 """

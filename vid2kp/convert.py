@@ -55,7 +55,8 @@ class ConvertOptions:
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
         batch_size: pictures looked at together; None for what suits the device.
         people: the ``infant`` alone, or ``all``.
-        zoom: ``auto`` crops to the infant, ``off`` always looks at the whole frame.
+        zoom: ``auto`` crops to the infant, ``off`` always looks at the whole frame, as is done for
+            everybody when ``people`` is ``all``.
         start: seconds after the first frame at which to begin.
         duration: seconds to convert; None for all.
         video: draw the skeleton video.
@@ -206,7 +207,9 @@ def _watch(
     from vid2kp.pose.watch import Watcher, sample_decoded
 
     spool.clear()
-    watcher: Watcher[Frame] = Watcher(estimator, sample_decoded, zoom=options.zoom == "auto")
+    # A crop to the infant hides the others.
+    zooming = options.zoom == "auto" and options.people == "infant"
+    watcher: Watcher[Frame] = Watcher(estimator, sample_decoded, zoom=zooming)
     size = (0, 0)
     with run_ahead(reader.frames()) as frames:
         for seen in watcher.watch(frames):

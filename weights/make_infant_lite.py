@@ -4,7 +4,8 @@
 
 DATA holds the folders ``lspet``, ``infantdev``, ``infantmore`` and ``coco`` described in
 MODEL_CARD.md; WORK gets the synthetic pictures, checkpoints and loss curves. A run that was
-stopped goes on where it was. On two CPU cores it takes about two and a half hours.
+stopped goes on where it was. On two busy CPU cores it took two hours: 20 minutes to render, the
+rest to train.
 """
 
 from __future__ import annotations

@@ -68,11 +68,22 @@ def test_a_run_that_was_killed_goes_on_with_the_same_loss_curve(source: Source, 
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
+def test_the_shortest_run_gives_a_trained_network(source: Source, tmp_path: Path):
+    """However long the warm-up would be: what comes back has learnt."""
+    before = {k: v.clone() for k, v in network().state_dict().items()}
+    options = replace(SHORT, steps=3, warmup=200)
+    trained = train(network(), [source], tmp_path, options=options)
+    weights = [k for k in before if k.endswith("weight")]
+    assert all(not torch.equal(trained.state_dict()[k], before[k]) for k in weights)
+
+
 def test_a_folder_with_another_run_is_not_overwritten(source: Source, tmp_path: Path):
     train(network(), [source], tmp_path, options=replace(SHORT, steps=2))
     before = (tmp_path / "loss.jsonl").read_bytes()
     with pytest.raises(UsageError, match="other options"):
         train(network(), [source], tmp_path, options=replace(SHORT, steps=2, rate=1.0))
+    with pytest.raises(UsageError, match="other data"):
+        train(network(), [source, source], tmp_path, options=replace(SHORT, steps=2))
     assert (tmp_path / "loss.jsonl").read_bytes() == before
 
 

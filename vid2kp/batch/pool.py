@@ -140,7 +140,8 @@ class Pool:
             if worker.ready is None and (worker.is_dead or worker.silent > _START_SECONDS):
                 raise Vid2kpError(
                     "The conversion could not be started: its process died at once.",
-                    hint="vid2kp doctor examines this machine.",
+                    hint="In a script, guard the call with if __name__ == '__main__'; "
+                    "vid2kp doctor examines this machine.",
                 )
         self.ready = worker.ready
         if self._options.spread and self.ready.device == "cuda":

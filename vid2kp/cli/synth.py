@@ -10,6 +10,8 @@ import typer
 from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
 from vid2kp.errors import UsageError
 
+_LEAST_SIDE = 32
+
 
 def synth(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")],
@@ -102,4 +104,7 @@ def _sides(size: str) -> tuple[int, int]:
     width, _, height = size.lower().replace("×", "x").partition("x")
     if not width.isdecimal() or not (height or width).isdecimal():
         raise UsageError("The size is one number of pixels, or two as in 640x480.")
-    return int(width), int(height or width)
+    sides = int(width), int(height or width)
+    if min(sides) < _LEAST_SIDE or sides[0] % 2 or sides[1] % 2:
+        raise UsageError(f"Both sides must be even and at least {_LEAST_SIDE} pixels.")
+    return sides

@@ -45,13 +45,18 @@ def train(
         Literal["coco18", "infant22", "body25"], typer.Option(help="The keypoint set.")
     ] = "infant22",
     start_from: Annotated[
-        str | None, typer.Option("--from", metavar="MODEL", help="Go on from this model's weights.")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Go on from this model: its weights, network and keypoints.",
+        ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1)] = 10_000,
     batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 32,
     size: Annotated[int, typer.Option(min=64, help="Side of the input, pixels.")] = 256,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
-    seed: Annotated[int, typer.Option(help="Of samples and first weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of samples and first weights.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare samples.")] = 1,
     precision: Annotated[Literal["bf16", "fp32"], typer.Option()] = "bf16",
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:i.")] = "cpu",
@@ -113,11 +118,12 @@ def _sources(
 
 def _synthetic(screen: Screen, folder: Path, count: int, seed: int, device: str) -> Source:
     """The synthetic pictures of this run, made if an earlier start has not made them."""
+    from vid2kp.training.coco import read_document
     from vid2kp.training.synthetic import write_images
     from vid2kp.training.train import Source
 
     annotations = folder / "annotations.json"
-    if not annotations.exists():
+    if not (annotations.exists() and len(read_document(annotations)["images"]) == count):
         with screen.progress("{task.completed:,}/{task.total:,}") as progress:
             task = progress.add_task("rendering pictures", total=count)
             annotations = write_images(

@@ -1,7 +1,7 @@
 """A procedural infant's body: shape and joint angles in, joints and spheres out, in batches.
 
 The body is a tree of bones driven by joint angles, so that a smooth path of angles is a smooth
-movement. Its surface is a set of spheres strung along the bones, which `training.render` splats
+movement. Its surface is a set of spheres strung along the bones, which `training.raster` splats
 into a depth buffer. Everything is batched torch: (B, ...) for B infants at once.
 
 Body frame, unit = about one body length: x toward the infant's left, y toward its feet, z out of

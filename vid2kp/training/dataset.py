@@ -103,7 +103,7 @@ class CocoKeypoints:
         return {**self.__dict__, "_zip": None}  # each process opens the zip file for itself
 
     def load(self, index: int, *, shrink: int = 1) -> Sample:
-        """One picture with its labels, decoded at 1/`shrink` (1, 2, 4 or 8) of its size.
+        """One picture with its labels, decoded at 1/`shrink` (1, 2 or 4) of its size.
 
         Raises:
             AnnotationError: the picture is missing or cannot be decoded.
@@ -131,16 +131,18 @@ class CocoKeypoints:
             shrink
         ]
         image = cv2.imdecode(
-            np.frombuffer(self._bytes(record["file_name"]), np.uint8),
+            np.frombuffer(self._bytes(record), np.uint8),
             flags | cv2.IMREAD_IGNORE_ORIENTATION,
         )
         if image is None:
             raise AnnotationError(
-                f"Picture {record['file_name']} cannot be decoded.", hint="Replace or remove it."
+                f"The picture with the id {record['id']} cannot be decoded.",
+                hint="Replace or remove it.",
             )
         return np.ascontiguousarray(image[..., ::-1])
 
-    def _bytes(self, name: str) -> bytes:
+    def _bytes(self, record: dict[str, Any]) -> bytes:
+        name = str(record["file_name"])
         try:
             if self.images.suffix.lower() != ".zip":
                 return (self.images / name).read_bytes()
@@ -149,7 +151,9 @@ class CocoKeypoints:
             return self._zip.read(self._member(name))
         except (OSError, KeyError) as error:
             raise AnnotationError(
-                f"Picture {name} is not there.", hint="Check the folder or zip file of the images."
+                # Not its name: that may be a patient's.
+                f"The picture with the id {record['id']} is not there.",
+                hint="Check the folder or zip file of the images.",
             ) from error
 
     def _member(self, name: str) -> str:

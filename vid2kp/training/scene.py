@@ -278,9 +278,7 @@ def _face(
     image = surface.image[mine]
     head, _ = camera.project(body.joints["head"][:, None])
     scale = camera.scale[image]
-    radius = body.joints["head"].new_tensor(0) + (body.joints["mouth"] - body.joints["head"]).norm(
-        dim=1
-    )
+    radius = (body.joints["mouth"] - body.joints["head"]).norm(dim=1)
     position = torch.stack(
         [
             surface.x[mine],
@@ -294,7 +292,6 @@ def _face(
     local = torch.einsum("nji,nj->ni", frame[image], offset)  # (left, down, forward)
     left, down, forward = local.unbind(1)
     skin = colour[mine]
-    row = image
     rosy = torch.exp(-((left.abs() - 0.45) ** 2 + (down - 0.3) ** 2) / 0.05) * (forward > 0.2)
     skin = skin * (1 - rosy[:, None] * skin.new_tensor([0.0, 0.12, 0.12]))
     front = forward > 0.3
@@ -303,7 +300,7 @@ def _face(
     brow = (
         ((left.abs() - 0.36) / 0.2) ** 2 + ((down + 0.26 - 0.1 * left.abs()) / 0.035) ** 2 < 1
     ) & front
-    open_ = look.mouth[row]
+    open_ = look.mouth[image]
     lips = ((left / 0.24) ** 2 + ((down - 0.58) / (open_ + 0.05)) ** 2 < 1) & front
     gap = ((left / 0.17) ** 2 + ((down - 0.58) / (open_ - 0.05).clamp_min(0.01)) ** 2 < 1) & front
     nostril = (((left.abs() - 0.07) ** 2 + (down - 0.37) ** 2) < 0.0016) & front
@@ -314,13 +311,13 @@ def _face(
     skin = torch.where(gap[:, None], skin * 0.3, skin)
     skin = torch.where(nostril[:, None], skin * 0.45, skin)
     ripple = 0.08 * torch.sin(9 * left + 5 * forward)
-    scalp = (-0.9 * down - 0.55 * forward + ripple) > look.hairline[row]
+    scalp = (-0.9 * down - 0.55 * forward + ripple) > look.hairline[image]
     hair = (
-        look.materials.colour[row, HAIR] * (0.9 + 0.2 * torch.sin(40 * left + 31 * down))[:, None]
+        look.materials.colour[image, HAIR] * (0.9 + 0.2 * torch.sin(40 * left + 31 * down))[:, None]
     )
     skin = torch.where(scalp[:, None], hair, skin)
     blocks = torch.sin(47 * (left * 4).round() + 91 * (down * 4).round()) * 0.25 + 0.5
-    mosaic = look.mosaic[row] & (forward > 0.15)
+    mosaic = look.mosaic[image] & (forward > 0.15)
     skin = torch.where(mosaic[:, None], blocks[:, None].expand_as(skin), skin)
     colour = colour.clone()
     colour[mine] = skin

@@ -19,6 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vid2kp.files import output_errors, write_text
+from vid2kp.pose.estimate import choose_device
 from vid2kp.pose.skeleton import INFANT22, Skeleton
 from vid2kp.training.body import Body, pose_bodies, random_shape, rotation
 from vid2kp.training.coco import CATEGORY, category_of
@@ -71,7 +73,7 @@ class SyntheticInfants:
         self.rng = torch.Generator().manual_seed(seed)
         self.height, self.width = height, width
         self.skeleton = skeleton
-        self.device = torch.device(device)
+        self.device = choose_device(device)
         self.noise = Noise(self.rng).to(self.device)
         self.backgrounds = backgrounds or []
 
@@ -269,9 +271,14 @@ def write_images(
         progress: called with (done, count).
 
     Returns:
-        The path of the annotations.
+        The path of the annotations, which are written last.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        UsageError: there is no such device.
     """
-    (folder / "images").mkdir(parents=True, exist_ok=True)
+    with output_errors():
+        (folder / "images").mkdir(parents=True, exist_ok=True)
     maker = SyntheticInfants(seed, height=size, width=size, backgrounds=backgrounds, device=device)
     together = 1 if device == "cpu" else 128  # one at a time stays within a processor's cache
     images: list[dict[str, Any]] = []
@@ -283,9 +290,9 @@ def write_images(
             number = len(images) + 1
             name = f"{number:06d}.jpg"
             quality = int(torch.randint(60, 96, (1,), generator=maker.rng))
-            cv2.imwrite(
-                str(folder / "images" / name), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality]
-            )
+            _, packed = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+            with output_errors():
+                (folder / "images" / name).write_bytes(packed.tobytes())
             images.append({"id": number, "file_name": name, "width": size, "height": size})
             annotations.append(_annotation(number, keypoints, visibility))
         if progress:
@@ -296,7 +303,7 @@ def write_images(
         "annotations": annotations,
         "categories": [category_of(maker.skeleton)],
     }
-    path.write_text(json.dumps(document))
+    write_text(path, json.dumps(document))
     return path
 
 

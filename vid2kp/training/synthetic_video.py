@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import vid2kp
-from vid2kp.files import replacing
+from vid2kp.files import output_errors, replacing
 from vid2kp.pose.skeleton import INFANT22, Skeleton
 from vid2kp.tracks.footer import Footer
 from vid2kp.tracks.store import FramesWriter, Pose, TracksWriter
@@ -210,7 +210,8 @@ def write_video(
     infant = MovingInfant(options, seed)
     count = max(1, round(options.seconds * options.fps))
     files = VideoFiles(folder / "video.mp4", folder / "tracks.parquet", folder / "frames.parquet")
-    folder.mkdir(parents=True, exist_ok=True)
+    with output_errors():
+        folder.mkdir(parents=True, exist_ok=True)
     footer = Footer(
         skeleton=infant.skeleton,
         width=options.width,

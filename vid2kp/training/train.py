@@ -21,6 +21,7 @@ from torch.optim import swa_utils
 from torch.utils.data import DataLoader, Dataset
 
 from vid2kp.errors import UsageError
+from vid2kp.pose.estimate import choose_device
 from vid2kp.pose.skeleton import Skeleton
 from vid2kp.pose.weights import Network
 from vid2kp.training.augment import AugmentOptions, augment
@@ -43,7 +44,7 @@ class Source:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """A run, whole. The defaults are the project's own schedule; `paper` gives the paper's.
+    """A run, whole. The defaults are the project's own schedule.
 
     Attributes:
         size: side of the network's square input, pixels.
@@ -52,7 +53,7 @@ class TrainOptions:
         rate: highest learning rate.
         optimizer: ``adamw`` or ``sgd`` (momentum 0.9).
         schedule: ``cosine`` or ``constant``.
-        warmup: steps in which the rate rises from 0.
+        warmup: steps in which the rate rises from 0, at most a tenth of all.
         decay: weight decay.
         average: decay of the running average of the weights that is saved as the model; 0 = none.
         seed: of samples and initial weights.
@@ -194,10 +195,14 @@ def total_loss(network: Network, batch: dict[str, Tensor], options: TrainOptions
 
 def rate_at(step: int, options: TrainOptions) -> float:
     """Learning rate of a step."""
-    rise = min(1.0, (step + 1) / max(1, options.warmup))
+    rise = min(1.0, (step + 1) / max(1, _warmup(options)))
     if options.schedule == "constant":
         return options.rate * rise
     return options.rate * rise * (0.5 * (1 + math.cos(math.pi * step / options.steps)) + 1e-3)
+
+
+def _warmup(options: TrainOptions) -> int:
+    return min(options.warmup, options.steps // 10)
 
 
 def train(
@@ -223,9 +228,13 @@ def train(
         The network with the averaged weights, in eval mode.
 
     Raises:
-        UsageError: the checkpoint in `folder` is of a run with other options.
+        UsageError: the checkpoint in `folder` is of a run with other options, network or data, or
+            there is no such device.
         AnnotationError: the data cannot be used.
     """
+    if options.size % 8:
+        raise UsageError("The size of the input must be a multiple of 8.")
+    device = str(choose_device(device))
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     network = network.to(device).train()
@@ -233,9 +242,9 @@ def train(
     optimizer = _optimizer(network, options)
     average = swa_utils.get_ema_multi_avg_fn(options.average)  # type: ignore[no-untyped-call]
     averaged = swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)
-    state = _Checkpoint(folder, options)
-    start = state.restore(network, averaged, optimizer)
     data = Mixture(sources, network.skeleton, options)
+    state = _Checkpoint(folder, _facts(options, network, data))
+    start = state.restore(network, averaged, optimizer)
     with (folder / "loss.jsonl").open("a", encoding="utf-8") as curve:
         for step, batch in enumerate(_batches(data, options, start), start):
             for group in optimizer.param_groups:
@@ -246,7 +255,7 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimizer.step()
-            if step >= options.warmup:
+            if step >= _warmup(options):
                 averaged.update_parameters(network)
             value = loss.item()
             curve.write(json.dumps({"step": step, "loss": round(value, 5)}) + "\n")
@@ -284,10 +293,10 @@ def _batches(data: Mixture, options: TrainOptions, start: int) -> Iterator[dict[
 class _Checkpoint:
     """What a run needs to go on where it stopped, replaced in one step."""
 
-    def __init__(self, folder: Path, options: TrainOptions) -> None:
+    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
         self.path = folder / "checkpoint.pt"
         self.curve = folder / "loss.jsonl"
-        self.options = _plain(options)
+        self.facts = facts
 
     def restore(
         self, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
@@ -297,9 +306,9 @@ class _Checkpoint:
             self.curve.unlink(missing_ok=True)
             return 0
         saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        if saved["options"] != self.options:
+        if saved["facts"] != self.facts:
             raise UsageError(
-                "The folder holds a run with other options.",
+                "The folder holds a run with other options, another network or other data.",
                 hint="Give another folder, or the same options.",
             )
         network.load_state_dict(saved["network"])
@@ -317,7 +326,7 @@ class _Checkpoint:
         part = self.path.with_suffix(".part")
         saved = {
             "step": step,
-            "options": self.options,
+            "facts": self.facts,
             "network": network.state_dict(),
             "averaged": averaged.state_dict(),
             "optimizer": optimizer.state_dict(),
@@ -326,9 +335,11 @@ class _Checkpoint:
         part.replace(self.path)
 
 
-def _plain(options: TrainOptions) -> dict[str, Any]:
-    """Options as JSON would give them back, without what does not change the result."""
+def _facts(options: TrainOptions, network: Network, data: Mixture) -> dict[str, Any]:
+    """What a run must have in common with its continuation, as JSON would give it back."""
     values = asdict(options)
-    for name in ("workers", "every"):
+    for name in ("workers", "every"):  # they do not change the result
         values.pop(name)
+    values["network"] = [type(network).__name__, network.skeleton.name, network.options]
+    values["data"] = [[len(one), share] for one, share in zip(data.sets, data.shares, strict=True)]
     return dict(json.loads(json.dumps(values)))
