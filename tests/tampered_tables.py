@@ -144,22 +144,21 @@ def rows_missing(folder: Path) -> None:
     _rows(folder, lambda t: t.slice(0, len(t) - 22), TRACKS_SCHEMA)
 
 
-def state_that_lies(folder: Path) -> None:
-    def lie(table: pa.Table) -> pa.Table:
+def _first_state(folder: Path, was: str, becomes: str) -> None:
+    def change(table: pa.Table) -> pa.Table:
         states = table["state"].to_pylist()
-        states[states.index("missing")] = "observed"
+        states[states.index(was)] = becomes
         return _set(table, "state", states)
 
-    _rows(folder, lie, TRACKS_SCHEMA)
+    _rows(folder, change, TRACKS_SCHEMA)
+
+
+def state_that_lies(folder: Path) -> None:
+    _first_state(folder, "missing", "observed")
 
 
 def raw_tracks_with_smoothed_values(folder: Path) -> None:
-    def smooth(table: pa.Table) -> pa.Table:
-        states = table["state"].to_pylist()
-        states[states.index("observed")] = "smoothed"
-        return _set(table, "state", states)
-
-    _rows(folder, smooth, TRACKS_SCHEMA)
+    _first_state(folder, "observed", "smoothed")
 
 
 def _footer(folder: Path, name: str, footer: dict[bytes, bytes]) -> None:

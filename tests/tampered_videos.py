@@ -27,11 +27,11 @@ NAME = b"SURNAME_1234"
 Tamper = Callable[[Path], None]
 
 
-def _remux(folder: Path, **tags: str) -> Path:
+def _remux(folder: Path, *, container: str = "mp4", **tags: str) -> Path:
     """The video once more, by somebody's FFmpeg."""
     path = folder / "skeleton.mp4"
     copy = io.BytesIO()
-    with av.open(path) as source, av.open(copy, "w", format="mp4") as target:
+    with av.open(path) as source, av.open(copy, "w", format=container) as target:
         target.metadata.update(tags)
         stream = target.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(source.streams.video[0]):
@@ -244,11 +244,4 @@ def video_is_empty(folder: Path) -> None:
 
 
 def video_is_matroska(folder: Path) -> None:
-    path, copy = folder / "skeleton.mp4", io.BytesIO()
-    with av.open(path) as source, av.open(copy, "w", format="matroska") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(source.streams.video[0]):
-            if packet.size:
-                packet.stream = stream
-                target.mux(packet)
-    path.write_bytes(copy.getvalue())
+    _remux(folder, container="matroska")

@@ -71,6 +71,22 @@ def test_batch_size_does_not_change_a_deliverable(clip: Path, tmp_path: Path):
         assert np.nanmax(np.abs(found[0] - other)) < 0.01
 
 
+def test_the_manifest_says_what_was_done(clip: Path, tmp_path: Path, estimator):
+    """Whole frames are looked at for everybody's sake, and the key of a pseudonym is named."""
+    convert_video(
+        clip,
+        tmp_path / PSEUDONYM,
+        pseudonym=PSEUDONYM,
+        estimator=estimator,
+        options=ConvertOptions(people="all", video=False),
+        key_id="0123456789abcdef",
+    )
+    manifest, _ = read_manifest(tmp_path / PSEUDONYM)
+    assert manifest.options["zoom"] == "off" and manifest.options["people"] == "all"
+    assert manifest.counts["crop_changes"] == 0
+    assert manifest.key_id == "0123456789abcdef"
+
+
 def test_an_older_deliverable_stays_when_the_new_one_fails(tmp_path: Path, estimator):
     folder = tmp_path / PSEUDONYM
     folder.mkdir()

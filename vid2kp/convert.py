@@ -72,6 +72,11 @@ class ConvertOptions:
     duration: float | None = None
     video: bool = True
 
+    @property
+    def zooms(self) -> bool:
+        """Whether the view follows the infant; a crop to it would hide the others."""
+        return self.zoom == "auto" and self.people == "infant"
+
 
 @dataclass(frozen=True)
 class VideoResult:
@@ -207,9 +212,7 @@ def _watch(
     from vid2kp.pose.watch import Watcher, sample_decoded
 
     spool.clear()
-    # A crop to the infant hides the others.
-    zooming = options.zoom == "auto" and options.people == "infant"
-    watcher: Watcher[Frame] = Watcher(estimator, sample_decoded, zoom=zooming)
+    watcher: Watcher[Frame] = Watcher(estimator, sample_decoded, zoom=options.zooms)
     size = (0, 0)
     with run_ahead(reader.frames()) as frames:
         for seen in watcher.watch(frames):
@@ -349,7 +352,7 @@ def _manifest(
         "precision": estimator.precision,
         "start": options.start,
         "video": options.video,
-        "zoom": options.zoom,
+        "zoom": "auto" if options.zooms else "off",
     }
     if options.duration is not None:
         effective["duration"] = options.duration

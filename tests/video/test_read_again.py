@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 from broken_media import scribbled
 from media import Clip, make
@@ -74,6 +76,21 @@ def test_a_start_after_the_end_is_said(plain: Path) -> None:
 
 
 # -- memory ------------------------------------------------------------------------------------
+
+
+def test_frames_are_freed_without_the_garbage_collector(long: Path) -> None:
+    """It comes by too rarely: a frame is megabytes of memory, but only a few objects."""
+    gc.collect()
+    gc.disable()
+    try:
+        with open_video(long) as reader:
+            for frame in reader.frames():
+                last = frame.index
+            held = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert last == 239
+    assert held < 24, "no more than those of the 10 key frames, and what the decoder holds"
 
 
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:

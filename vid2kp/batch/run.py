@@ -31,7 +31,7 @@ from vid2kp.batch.workload import Way, Workload
 from vid2kp.convert import ConvertOptions, VideoResult
 from vid2kp.errors import ModelError, OutputError, PrivacyError, UsageError
 from vid2kp.files import output_errors
-from vid2kp.privacy.pseudonym import Key, Links, private_folder
+from vid2kp.privacy.pseudonym import Key, Links, private_folder, private_path
 
 ALL_DELIVERED: Final = 0
 SOME_FAILED: Final = 1
@@ -129,7 +129,7 @@ def _work(workload: Workload) -> bool:
 def _dry_run(
     sources: Sequence[Source], out: Path, options: ConvertOptions, batch: BatchOptions
 ) -> BatchResult:
-    private = _private_path(out)
+    private = private_path(out)
     with tempfile.TemporaryDirectory(prefix="vid2kp-") as name:
         folder = Path(name)
         pool_options = _pool_options(batch, len(sources), folder / "diary")
@@ -152,7 +152,7 @@ def _dry_run(
 
 def _finished(sources: Sequence[Source], out: Path, table: Path, way: Way) -> dict[Source, str]:
     """The pseudonyms of the videos that need not be done; writes nothing."""
-    private = _private_path(out)
+    private = private_path(out)
     if not (private.is_dir() and table.exists()):
         return {}
     ledger = Ledger(private, run="")
@@ -169,7 +169,7 @@ def _finished(sources: Sequence[Source], out: Path, table: Path, way: Way) -> di
 @contextlib.contextmanager
 def _prepared(out: Path, batch: BatchOptions) -> Iterator[tuple[Path, Links]]:
     """The private folder and the pseudonyms; if nothing could be done, no new folder stays."""
-    fresh = [folder for folder in (out, _private_path(out)) if not folder.exists()]
+    fresh = [folder for folder in (out, private_path(out)) if not folder.exists()]
     try:
         with _as_usage_error():
             private = private_folder(out)
@@ -192,11 +192,6 @@ def _remove_if_empty(folder: Path) -> None:
             elif below.stat().st_size == 0:
                 below.unlink()
         folder.rmdir()
-
-
-def _private_path(out: Path) -> Path:
-    """Where `private_folder` makes it; a dry run must not make it."""
-    return out.with_name(f"{out.name}.private")
 
 
 def _check_writable(out: Path) -> None:

@@ -35,6 +35,12 @@ _COLUMNS: Final = ("pseudonym", "source")
 _GROUP_AND_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
+def private_path(out: Path) -> Path:
+    """Where the private folder of an output folder is, made or not: ``OUT.private`` beside it."""
+    out = Path(out).resolve()
+    return out.with_name(f"{out.name}.private")
+
+
 def private_folder(out: Path) -> Path:
     """Makes the private folder beside an output folder, ``OUT.private``, mode 0700.
 
@@ -42,8 +48,7 @@ def private_folder(out: Path) -> Path:
         PrivacyError: it lies inside the output folder, or cannot be closed to others.
         OutputError: it cannot be made.
     """
-    out = Path(out).resolve()
-    folder = out.with_name(out.name + ".private")
+    folder = private_path(out)
     with output_errors():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _on_posix() and stat.S_IMODE(folder.stat().st_mode) != 0o700:
