@@ -27,9 +27,9 @@ ANGLES = (
 0 on the back, ±π/2 on a side, π on the belly."""
 
 LENGTHS = {
-    "trunk": 0.27, "shoulder": 0.100, "hip": 0.062, "neck": 0.040, "head": 0.104,
-    "upper_arm": 0.120, "forearm": 0.105, "hand": 0.048,
-    "thigh": 0.140, "shank": 0.125, "foot": 0.062,
+    "trunk": 0.27, "shoulder": 0.098, "hip": 0.072, "neck": 0.012, "head": 0.088,
+    "upper_arm": 0.110, "forearm": 0.094, "hand": 0.042,
+    "thigh": 0.114, "shank": 0.146, "foot": 0.066,
     "girth": 1.0, "arm_girth": 1.0, "leg_girth": 1.0,
 }  # fmt: skip
 """Mean infant: half widths for shoulder and hip, the head's radius, bones, relative girths."""
@@ -137,7 +137,7 @@ def _joints(shape: dict[str, Tensor], angle: dict[str, Tensor]) -> tuple[dict[st
     head = spine @ rotation("y", angle["head_yaw"]) @ rotation("x", angle["head_pitch"])
     head = head @ rotation("z", angle["head_roll"])
     radius = shape["head"]
-    reach = shape["neck"] + 0.95 * radius
+    reach = shape["neck"] + 0.85 * radius
     tilt = (
         spine @ rotation("z", 0.5 * angle["head_roll"]) @ rotation("x", 0.5 * angle["head_pitch"])
     )
