@@ -46,7 +46,7 @@ from tampered_videos import (
 )
 
 from vid2kp.files import fix_time
-from vid2kp.tracks.schema import TRACKS_SCHEMA, parquet_writer
+from vid2kp.tracks.schema import FRAMES_SCHEMA, TRACKS_SCHEMA, parquet_writer
 
 
 def _rows(folder: Path, change: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> None:
@@ -211,6 +211,37 @@ def frames_cut_off(folder: Path) -> None:
     change_bytes(folder, "frames.parquet", lambda d: d[:-1])
 
 
+def _frames(folder: Path, name: str, value: object) -> None:
+    """One value of the frames changed, written again by the project's own format writer."""
+    path = folder / "frames.parquet"
+    footer = pq.ParquetFile(path).metadata.metadata
+    table = pq.read_table(path).replace_schema_metadata(None)
+    values = table[name].to_pylist()
+    values[3] = value
+    field = FRAMES_SCHEMA.field(name)
+    kind = pa.string() if pa.types.is_dictionary(field.type) else field.type
+    table = table.set_column(table.schema.get_field_index(name), name, pa.array(values, kind))
+    with path.open("wb") as file, parquet_writer(file, FRAMES_SCHEMA) as writer:
+        writer.write_table(table.cast(FRAMES_SCHEMA))
+        writer.add_key_value_metadata(footer)
+
+
+def name_as_exchanged_pair(folder: Path) -> None:
+    _frames(folder, "swapped", NAME.decode())
+
+
+def exchanged_pairs_in_a_code(folder: Path) -> None:
+    _frames(folder, "swapped", "wrist,elbow")
+
+
+def half_a_view(folder: Path) -> None:
+    _frames(folder, "view_x", 4.0)
+
+
+def turned_by_a_secret_angle(folder: Path) -> None:
+    _frames(folder, "rotation", 17)
+
+
 def frames_missing(folder: Path) -> None:
     (folder / "frames.parquet").unlink()
 
@@ -358,6 +389,10 @@ TAMPERED: list[tuple[Tamper, str, bool]] = [
     (tracks_cut_off, "tracks", True),
     (tracks_written_by_pandas, "tracks", True),
     (frames_cut_off, "frames", True),
+    (name_as_exchanged_pair, "frames", True),
+    (exchanged_pairs_in_a_code, "frames", True),
+    (half_a_view, "frames", True),
+    (turned_by_a_secret_angle, "frames", True),
     (frames_missing, "files", True),
     (one_file_too_many, "files", True),
     (hidden_file, "files", True),

@@ -50,6 +50,11 @@ def test_deliverables_agree_with_each_other(clip: Path, tmp_path: Path, estimato
     tracks = load_tracks(result.tracks_path)
     assert len(tracks.time) == 20 and tracks.individuals == ("infant",)
     assert np.allclose(tracks.time, np.arange(20) / 25, atol=1e-4)
+    frames = tracks.frames
+    assert frames is not None and (frames["rotation"] == 0).all()
+    assert (frames["view_width"] == frames["view_height"]).all(), "a square crop"
+    low = tracks.to_numpy()[0][:, 0].min(axis=(0, 1))
+    assert frames["view_x"].iloc[0] < low[0] and frames["view_y"].iloc[0] < low[1]
     manifest, files = read_manifest(tmp_path / PSEUDONYM)
     assert manifest.counts["frames"] == 20 and len(files) == 3
     assert manifest.key_id is None and manifest.model_sha256 == estimator.card.sha256

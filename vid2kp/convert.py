@@ -10,39 +10,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-import vid2kp
 from vid2kp.ahead import run_ahead
 from vid2kp.files import replacing_folder
-from vid2kp.privacy.manifest import Manifest, write_manifest
+from vid2kp.privacy.manifest import write_manifest
+from vid2kp.record import Counts, FirstPass, Status, footer_of, judge, manifest_of
 from vid2kp.render.skeleton_video import RenderOptions, render_video
-from vid2kp.tracks.footer import Footer, Scalar, Step
+from vid2kp.tracks.footer import Footer, Scalar
 from vid2kp.tracks.schema import (
     FRAMES_FILE,
     INFANT,
     TRACKS_FILE,
     VIDEO_FILE,
     individual_name,
+    swapped_word,
 )
 from vid2kp.tracks.spool import Spool, SpooledFrame
 from vid2kp.tracks.store import FramesWriter, Pose, TracksWriter
-from vid2kp.video.read import Frame, ReadOptions, ReadSummary, VideoReader, read_video
+from vid2kp.video.read import Frame, ReadOptions, VideoReader, read_video
 
 if TYPE_CHECKING:
     from vid2kp.pose.choose import Choice
     from vid2kp.pose.estimate import Estimator, Precision
+    from vid2kp.pose.framing import View
 
-Status = Literal["done", "truncated", "damaged", "no_infant", "ambiguous", "unreadable", "failed"]
-
-_NOBODY = 0.95  # of the frames without the infant: the video shows none
-_UNSURE = 0.2  # of the frames with a rival: ambiguous
 _RENDER = RenderOptions()
-_LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +152,7 @@ def convert_video(
             lambda reader: _watch(reader, spool, estimator, options, progress),
             options=ReadOptions(start=options.start, duration=options.duration),
         )
-        footer = _footer(first, estimator)
+        footer = footer_of(first, estimator)
         frames = first.summary.frames
 
         def alive(done: int) -> None:
@@ -174,31 +168,29 @@ def convert_video(
                 options=_RENDER,
                 progress=alive,
             )
-        result = _result(pseudonym, folder, first, counts)
-        write_manifest(part, _manifest(result, first, counts, estimator, options, key_id))
-    return result
-
-
-@dataclass(frozen=True)
-class _FirstPass:
-    """What reading the video once has shown."""
-
-    reader: VideoReader
-    summary: ReadSummary
-    choice: Choice
-    size: tuple[int, int]
-    crops: int
-
-
-@dataclass
-class _Counts:
-    """Sums over the second pass."""
-
-    frames: int = 0
-    last_time: float = 0.0
-    infant: int = 0
-    ambiguous: int = 0
-    keypoints: float = 0.0
+        status, reason = judge(first.summary, counts)
+        manifest = manifest_of(
+            pseudonym,
+            status,
+            reason,
+            first=first,
+            counts=counts,
+            estimator=estimator,
+            options=_effective(options, estimator),
+            render=asdict(_RENDER) if options.video else {},
+            key_id=key_id,
+        )
+        write_manifest(part, manifest)
+    return VideoResult(
+        pseudonym=pseudonym,
+        status=status,
+        reason=reason,
+        frames=counts.frames,
+        seconds=counts.last_time,
+        found=counts.found,
+        completeness=counts.completeness,
+        folder=folder,
+    )
 
 
 def _watch(
@@ -207,7 +199,7 @@ def _watch(
     estimator: Estimator,
     options: ConvertOptions,
     progress: Callable[[int, int | None], None] | None,
-) -> _FirstPass:
+) -> FirstPass:
     """First pass: everybody's keypoints into the spool."""
     from vid2kp.pose.watch import Watcher, sample_decoded
 
@@ -226,6 +218,8 @@ def _watch(
                     width=frame.width,
                     height=frame.height,
                     suspect=frame.suspect,
+                    view=None if frame.planes is None else _view_box(seen.view),
+                    rotation=round(seen.view.rotation),
                     identities=tracked.identities,
                     keypoints=tracked.people.keypoints,
                     confidence=tracked.people.confidence,
@@ -233,25 +227,35 @@ def _watch(
             )
             if progress:
                 progress(frame.index + 1, reader.info.header_frames)
-    return _FirstPass(reader, reader.summary, watcher.choice(), size, watcher.zoom.moves)
+    return FirstPass(reader, reader.summary, watcher.choice(), size, watcher.zoom.moves)
+
+
+def _view_box(view: View) -> tuple[float, float, float, float]:
+    """Left, top, width and height of what a view shows, display pixels."""
+    x0, y0, x1, y1 = view.box
+    return x0, y0, x1 - x0, y1 - y0
 
 
 def _write_tracks(
     folder: Path,
     spool: Spool,
-    first: _FirstPass,
+    first: FirstPass,
     footer: Footer,
     options: ConvertOptions,
     progress: Callable[[int], None],
-) -> _Counts:
+) -> Counts:
     """Second pass: tracks and frames, with everybody's final name."""
-    counts = _Counts()
+    from vid2kp.pose.swaps import SideWatch
+
+    counts, sides = Counts(), SideWatch(footer.skeleton)
     with (
         TracksWriter(folder / TRACKS_FILE, footer.skeleton) as tracks,
         FramesWriter(folder / FRAMES_FILE) as frames,
     ):
         for spooled in spool.frames():
             poses = _named(spooled, first.choice)
+            infant = poses.get(INFANT)
+            swapped = sides.update(spooled.time, infant.xy) if infant else []
             subject = first.choice.subject(spooled.identities)
             tracks.write(
                 spooled.frame,
@@ -269,14 +273,17 @@ def _write_tracks(
                 suspect=spooled.suspect,
                 people=len(spooled.identities),
                 subject=subject,
+                view=spooled.view,
+                rotation=spooled.rotation,
+                swapped=swapped_word(footer.skeleton, swapped),
             )
-            counts.frames += 1
+            counts.add(
+                spooled.time,
+                infant=infant,
+                ambiguous=subject == "ambiguous",
+                swapped=bool(swapped),
+            )
             progress(counts.frames)
-            counts.last_time = spooled.time
-            counts.ambiguous += subject == "ambiguous"
-            if INFANT in poses:
-                counts.infant += 1
-                counts.keypoints += float(np.isfinite(poses[INFANT].confidence).mean())
         tracks.finish(footer)
         frames.finish(footer)
     return counts
@@ -292,61 +299,8 @@ def _named(spooled: SpooledFrame, choice: Choice) -> dict[str, Pose]:
     return poses
 
 
-def _footer(first: _FirstPass, estimator: Estimator) -> Footer:
-    info, summary = first.reader.info, first.summary
-    return Footer(
-        skeleton=estimator.skeleton,
-        width=first.size[0],
-        height=first.size[1],
-        fps=summary.fps,
-        vfr=summary.vfr,
-        rotation_applied=info.rotation,
-        mirrored=info.mirrored,
-        time_source=summary.time_source,
-        model_name=estimator.card.name,
-        model_sha256=estimator.card.sha256,
-        tool_version=vid2kp.__version__,
-        processing=(Step("estimate", {"precision": estimator.precision}),),
-    )
-
-
-def _result(pseudonym: str, folder: Path, first: _FirstPass, counts: _Counts) -> VideoResult:
-    """Status and reason, the gravest finding first."""
-    frames = max(counts.frames, 1)
-    found = counts.infant / frames
-    status: Status = "done"
-    reason = ""
-    unsure = counts.ambiguous / frames
-    if found < 1 - _NOBODY:
-        status, reason = "no_infant", f"The infant is seen in {found:.0%} of the frames."
-    elif first.summary.status == "truncated":
-        status, reason = "truncated", "The file is cut; the tracks end where it ends."
-    elif first.summary.status == "damaged":
-        status = "damaged"
-        reason = f"{first.summary.suspect_frames} frames near damaged data are marked suspect."
-    elif unsure > _UNSURE:
-        status = "ambiguous"
-        reason = f"In {unsure:.0%} of the frames somebody else might be the infant as well."
-    return VideoResult(
-        pseudonym=pseudonym,
-        status=status,
-        reason=reason,
-        frames=counts.frames,
-        seconds=counts.last_time,
-        found=found,
-        completeness=counts.keypoints / counts.infant if counts.infant else 0.0,
-        folder=folder,
-    )
-
-
-def _manifest(
-    result: VideoResult,
-    first: _FirstPass,
-    counts: _Counts,
-    estimator: Estimator,
-    options: ConvertOptions,
-    key_id: str | None,
-) -> Manifest:
+def _effective(options: ConvertOptions, estimator: Estimator) -> dict[str, Scalar]:
+    """The options that can change a deliverable, for the manifest."""
     effective: dict[str, Scalar] = {
         "people": options.people,
         "precision": estimator.precision,
@@ -356,24 +310,4 @@ def _manifest(
     }
     if options.duration is not None:
         effective["duration"] = options.duration
-    return Manifest(
-        pseudonym=result.pseudonym,
-        status=result.status,
-        reason=f"{result.reason} {first.choice.reason}".strip(),
-        model_name=estimator.card.name,
-        model_sha256=estimator.card.sha256,
-        tool_version=vid2kp.__version__,
-        counts={
-            "frames": counts.frames,
-            "frames_with_infant": counts.infant,
-            "frames_ambiguous": counts.ambiguous,
-            "frames_suspect": first.summary.suspect_frames,
-            "frames_lost": first.summary.lost_frames,
-            "people": len(first.choice.people),
-            "crop_changes": first.crops,
-        },
-        options=effective,
-        render=asdict(_RENDER) if options.video else {},
-        libraries={name: version(name) for name in _LIBRARIES},
-        key_id=key_id,
-    )
+    return effective

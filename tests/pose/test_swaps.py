@@ -8,7 +8,7 @@ from crowd import FPS, infant, only
 
 from vid2kp.pose.oks import body_size
 from vid2kp.pose.skeleton import BODY25, INFANT22, Skeleton
-from vid2kp.pose.swaps import SwapDetector
+from vid2kp.pose.swaps import SideWatch, SwapDetector
 
 MIRROR = np.array(INFANT22.mirror)
 PARTS = {
@@ -104,3 +104,11 @@ def test_nothing_is_told_without_a_before() -> None:
 def test_every_keypoint_set_will_do() -> None:
     frames = np.random.default_rng(0).normal(0, 0.1, (20, 25, 2)) + np.arange(50).reshape(25, 2)
     assert detect(frames, BODY25).shape == (20, 25)
+
+
+def test_pairs_are_named_without_a_size_being_given() -> None:
+    frames, _ = exchanged(clip(4, 0, lost=0), 50, 54, "arms")
+    watch = SideWatch(INFANT22)
+    names = [watch.update(i / FPS, frame) for i, frame in enumerate(frames)]
+    assert {"elbow", "wrist", "hand"} <= set(names[51])
+    assert not any(names[:50]) and not any(names[55:])

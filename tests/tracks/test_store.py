@@ -28,6 +28,8 @@ from vid2kp.tracks.schema import (
     STATES,
     TRACKS_SCHEMA,
     parquet_writer,
+    swapped_pairs,
+    swapped_word,
 )
 from vid2kp.tracks.store import FramesWriter, Pose, TracksWriter
 
@@ -213,13 +215,35 @@ def test_frames_rows(tmp_path: Path) -> None:
             writer.write(
                 i, i / 10, pts=None if i == 1 else 100 + i, width=size[0], height=size[1],
                 suspect=i == 2, people=i, subject=("certain", "ambiguous", "absent")[i],
+                view=None if i == 1 else (-0.5, 20.0, 100.0 + i, 100.0), rotation=90 * i,
+                swapped=("", "elbow,wrist", "eye")[i],
             )  # fmt: skip
         writer.finish(people.footer())
     table = load_frames(path).to_pandas()
     assert list(table["suspect"]) == [False, False, True]
     assert list(table["subject"]) == ["certain", "ambiguous", "absent"]
     assert pq.read_table(path)["pts"].to_pylist() == [100, None, 102]
+    assert pq.read_table(path)["view_width"].to_pylist() == [100, None, 102]
+    assert list(table["rotation"]) == [0, 90, 180]
+    assert list(table["swapped"]) == ["", "elbow,wrist", "eye"]
     assert list(iter_frame_sizes(path)) == [(0, 320, 240), (2, 480, 272)]
+
+
+def test_a_rotation_that_is_no_quarter_turn_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TracksError, match="rotation"), FramesWriter(tmp_path / "f") as writer:
+        writer.write(
+            0, 0.0, pts=None, width=2, height=2, suspect=False, people=0, subject="absent",
+            rotation=45,
+        )  # fmt: skip
+
+
+def test_exchanged_pairs_are_named_in_the_order_of_the_skeleton() -> None:
+    word = swapped_word(INFANT22, ["wrist", "ear", "elbow", "wrist"])
+    assert word == "elbow,wrist,ear" and swapped_pairs(INFANT22, word) == ("elbow", "wrist", "ear")
+    assert swapped_word(INFANT22, []) == "" and swapped_pairs(INFANT22, "") == ()
+    for wrong in ("wrist,elbow", "nose", "wrist,wrist", "right_wrist", ",", "SURNAME"):
+        with pytest.raises(TracksError):
+            swapped_pairs(INFANT22, wrong)
 
 
 def test_no_frames_at_all(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vid2kp.files import output_errors
 
 if TYPE_CHECKING:
-    from vid2kp.convert import Status
+    from vid2kp.record import Status
 
 LOG_FILE: Final = "run.jsonl"
 RECORDS_FOLDER: Final = "records"

@@ -48,6 +48,15 @@ class Skeleton:
         return tuple(self.limbs.index(limb) for limb in mirrored)
 
     @cached_property
+    def pairs(self) -> dict[str, tuple[int, int]]:
+        """Indices of both keypoints of each mirror pair by their name without the side."""
+        return {
+            name.partition("_")[2]: (i, partner)
+            for i, (name, partner) in enumerate(zip(self.keypoints, self.mirror, strict=True))
+            if i < partner
+        }
+
+    @cached_property
     def face(self) -> tuple[int, ...]:
         """Indices of eyes and ears, which ``--drop-face`` leaves out."""
         return tuple(i for i, n in enumerate(self.keypoints) if n.endswith(_FACE_PARTS))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vid2kp.pose.oks import Floats
+from vid2kp.pose.oks import Floats, body_size
 from vid2kp.pose.skeleton import Skeleton
 
 
@@ -175,6 +175,33 @@ class SwapDetector:
         self._velocity[known] += 0.6 * (motion - self._velocity[known])
         self._place[found] = keypoints[found]
         self._seen[found] = time
+
+
+class SideWatch:
+    """Says frame by frame which mirror pairs of one person look exchanged.
+
+    Args:
+        skeleton: the keypoint set.
+        options: how plain an exchange must be.
+    """
+
+    def __init__(self, skeleton: Skeleton, options: SwapOptions | None = None) -> None:
+        self._pairs = skeleton.pairs
+        self._detector = SwapDetector(skeleton, options)
+        self._size = 0.0
+
+    def update(self, time: float, keypoints: Floats) -> list[str]:
+        """The names without a side of the pairs that look exchanged, in the skeleton's order.
+
+        Args:
+            time: seconds, not before that of the last call.
+            keypoints: (K, 2) display pixels, NaN = missing; at least one found.
+        """
+        size, whole = float(body_size(keypoints)), float(np.isfinite(keypoints[:, 0]).mean())
+        # Parts of a body look small: they change the size less than a whole body does.
+        self._size += (0.2 * whole**2 if self._size else 1.0) * (size - self._size)
+        flags = self._detector.update(time, keypoints, self._size)
+        return [name for name, pair in self._pairs.items() if flags[list(pair)].any()]
 
 
 def _groups(skeleton: Skeleton, pairs: list[tuple[int, int]]) -> list[NDArray[np.intp]]:

@@ -62,10 +62,11 @@ class Still:
 
 @dataclass(frozen=True, eq=False)
 class Seen(Generic[Picture]):
-    """One frame and who was seen in it."""
+    """One frame, who was seen in it, and what part of it the network looked at."""
 
     frame: Picture
     tracked: Tracked
+    view: View
 
 
 def sample_decoded(frame: FrameLike, view: View) -> NDArray[np.uint8] | None:
@@ -129,8 +130,8 @@ class Watcher(Generic[Picture]):
         while chunk := list(islice(source, self.zoom.options.chunk)):
             people = self._look(chunk)
             seen = [
-                Seen(frame, self.tracker.update(frame.index, frame.time, found))
-                for frame, found in zip(chunk, people, strict=True)
+                Seen(frame, self.tracker.update(frame.index, frame.time, found), view)
+                for frame, found, view in zip(chunk, people, self._views(chunk), strict=True)
             ]
             if self._zooming:
                 self._follow(seen)

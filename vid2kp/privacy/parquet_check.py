@@ -33,11 +33,13 @@ from vid2kp.tracks.schema import (
     INFANT,
     MISSING,
     OBSERVED,
+    ROTATIONS,
     STATES,
     STATUSES,
     SUBJECTS,
     TRACKS_SCHEMA,
     parquet_writer,
+    swapped_pairs,
 )
 
 _CREATED_BY: Final = re.compile(r"parquet-cpp-arrow version \d+\.\d+\.\d+")
@@ -103,6 +105,7 @@ def check_frames(path: Path) -> TracksFacts:
         _words(rows["subject"], lambda word: 0 if word in SUBJECTS else None)
         frames, times = rows["frame"].to_numpy(), rows["time"].to_numpy()
         _check_order(frames, times)
+        _check_view(rows, footer)
         for name in ("width", "height"):
             if len(frames) and pc.min(rows[name]).as_py() < 1:
                 raise NotAllowed(f"a {name} that is none")
@@ -187,6 +190,28 @@ def _check_values(rows: pa.Table, footer: Footer) -> None:
         # Not (outside): a NaN, which could hold a payload, is inside of nothing.
         if not ((values >= low) & (values <= high)).all():
             raise NotAllowed(f"a value in the column {name} that is none")
+
+
+def _check_view(rows: pa.Table, footer: Footer) -> None:
+    """What the network looked at, and the pairs of keypoints that look exchanged."""
+    views = [rows[name] for name in ("view_x", "view_y", "view_width", "view_height")]
+    null = np.stack([view.is_null().to_numpy() for view in views])
+    if (null != null[0]).any():
+        raise NotAllowed("a view of which a part is missing")
+    for view, low in zip(views, (-_FAR, -_FAR, 0.0, 0.0), strict=True):
+        values = view.drop_null().to_numpy()
+        if not ((values >= low) & (values <= 2 * _FAR)).all():
+            raise NotAllowed("a view that is none")
+    if not np.isin(rows["rotation"].to_numpy(), ROTATIONS).all():
+        raise NotAllowed("a rotation that is none")
+    _words(rows["swapped"], lambda word: _swapped(word, footer))
+
+
+def _swapped(word: str, footer: Footer) -> int | None:
+    try:
+        return len(swapped_pairs(footer.skeleton, word))
+    except TracksError:
+        return None
 
 
 def _check_order(frames: np.ndarray, times: np.ndarray) -> None:

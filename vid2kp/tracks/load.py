@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _WORDS = ["individual", "keypoint", "state"]
+_FRAME_WORDS = ["subject", "swapped"]
 
 
 class PosedFrame(NamedTuple):
@@ -230,7 +231,7 @@ def load_frames(path: str | Path) -> pa.Table:
     Raises:
         TracksError: there is no such file, or it does not follow the schema.
     """
-    with _parquet(Path(path), ["subject"]) as file:
+    with _parquet(Path(path), _FRAME_WORDS) as file:
         check_frames_file(file)
         return _as(file.read(), FRAMES_SCHEMA)
 
@@ -278,7 +279,7 @@ def iter_frame_sizes(path: str | Path) -> Iterator[FrameSize]:
         TracksError: there is no such frames file, or it does not follow the schema.
     """
     size = (0, 0)
-    with _parquet(Path(path), ["subject"]) as file:
+    with _parquet(Path(path), _FRAME_WORDS) as file:
         check_frames_file(file)
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, columns=["frame", "width", "height"])

@@ -11,12 +11,14 @@ as strings; `vid2kp.tracks.store` asks for them as dictionaries again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import IO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vid2kp.errors import TracksError
+from vid2kp.pose.skeleton import Skeleton
 from vid2kp.tracks.footer import FOOTER_KEY, SCHEMA_VERSION, Footer
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "MISSING",
     "OBSERVED",
     "REPORT_FILE",
+    "ROTATIONS",
     "ROW_GROUP_FRAMES",
     "SCHEMA_VERSION",
     "STATES",
@@ -45,6 +48,8 @@ __all__ = [
     "individual_name",
     "individual_rank",
     "parquet_writer",
+    "swapped_pairs",
+    "swapped_word",
 ]
 
 TRACKS_FILE: Final = "tracks.parquet"
@@ -65,6 +70,9 @@ STATES: Final = (OBSERVED, MISSING, "smoothed", "interpolated", "swapped")
 
 SUBJECTS: Final = ("certain", "ambiguous", "absent")
 """Values of ``subject``: how sure it is that ``infant`` is the infant in that frame."""
+
+ROTATIONS: Final = (0, 90, 180, 270)
+"""Values of ``rotation``, degrees."""
 
 STATUSES: Final = ("done", "truncated", "damaged", "no_infant", "ambiguous")
 """What can be said of a video that has a deliverable."""
@@ -103,11 +111,22 @@ FRAMES_SCHEMA: Final = pa.schema(
         pa.field("suspect", pa.bool_(), nullable=False),
         pa.field("people", pa.int16(), nullable=False),
         pa.field("subject", _WORD, nullable=False),
+        pa.field("view_x", pa.float32()),
+        pa.field("view_y", pa.float32()),
+        pa.field("view_width", pa.float32()),
+        pa.field("view_height", pa.float32()),
+        pa.field("rotation", pa.int16(), nullable=False),
+        pa.field("swapped", _WORD, nullable=False),
     ]
 )
 """One row per decoded frame. ``pts``: in the source's time base, null where the file had none.
 ``width``, ``height``: display pixels of that frame. ``suspect``: damaged data near. ``people``:
-how many were found."""
+how many were found. ``view_x``, ``view_y``, ``view_width``, ``view_height``: left, top, width and
+height of the box of display pixels that the network looked at, its edges half a pixel outside of
+the outermost pixel centres; it may reach beyond the picture; null where nothing was looked at.
+``rotation``: degrees counter-clockwise by which the picture was turned for the network, one of
+`ROTATIONS`. ``swapped``: the mirror pairs of the infant whose left and right look exchanged
+(`swapped_word`)."""
 
 
 def parquet_writer(file: IO[bytes], schema: pa.Schema) -> pq.ParquetWriter:
@@ -142,6 +161,33 @@ def individual_rank(name: str) -> int:
     if digits != name and digits.isascii() and digits.isdigit() and digits[0] != "0":
         return int(digits)
     raise TracksError(f"{name!r} is not the name of an individual.")
+
+
+def swapped_word(skeleton: Skeleton, pairs: Iterable[str]) -> str:
+    """The value of ``swapped`` for mirror pairs by their names without a side.
+
+    Returns:
+        The names in the order of the skeleton, joined by commas; empty for none.
+
+    Raises:
+        TracksError: the keypoint set has no such pair.
+    """
+    wanted = set(pairs)
+    if not wanted <= skeleton.pairs.keys():
+        raise TracksError(f"The keypoint set {skeleton.name} has no such pair of keypoints.")
+    return ",".join(name for name in skeleton.pairs if name in wanted)
+
+
+def swapped_pairs(skeleton: Skeleton, word: str) -> tuple[str, ...]:
+    """The mirror pairs that a value of ``swapped`` names; the inverse of `swapped_word`.
+
+    Raises:
+        TracksError: it is no such value.
+    """
+    names = tuple(word.split(",")) if word else ()
+    if swapped_word(skeleton, names) != word:
+        raise TracksError("The pairs of keypoints are not in the order of the skeleton.")
+    return names
 
 
 def check_tracks_file(file: pq.ParquetFile) -> Footer:

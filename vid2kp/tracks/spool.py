@@ -11,6 +11,7 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final
@@ -19,8 +20,9 @@ import numpy as np
 
 from vid2kp.files import output_errors
 
-_HEAD: Final = struct.Struct("<idqiiBH")
+_HEAD: Final = struct.Struct("<idqiiB4fhH")
 _NO_PTS: Final = -(2**63)
+_NO_VIEW: Final = (nan, nan, nan, nan)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class SpooledFrame:
         width: display pixels.
         height: display pixels.
         suspect: damaged data near.
+        view: left, top, width, height of the box that the network looked at, display pixels; None
+            where nothing was looked at.
+        rotation: counter-clockwise degrees by which the picture was turned for it.
         identities: P numbers, one per person, from the tracker.
         keypoints: (P, K, 2) float32 (x, y) in source display pixels, NaN = missing.
         confidence: (P, K) float32 in [0, 1], NaN = missing.
@@ -45,6 +50,8 @@ class SpooledFrame:
     width: int
     height: int
     suspect: bool
+    view: tuple[float, float, float, float] | None
+    rotation: int
     identities: tuple[int, ...]
     keypoints: np.ndarray
     confidence: np.ndarray
@@ -97,6 +104,8 @@ class Spool:
             frame.width,
             frame.height,
             frame.suspect,
+            *(_NO_VIEW if frame.view is None else frame.view),
+            frame.rotation,
             people,
         )
         with output_errors():
@@ -114,7 +123,7 @@ class Spool:
         """All frames from the first on, in the order in which they were written."""
         self._open.seek(0)
         while head := self._open.read(_HEAD.size):
-            number, time, pts, width, height, suspect, people = _HEAD.unpack(head)
+            number, time, pts, width, height, suspect, *view, rotation, people = _HEAD.unpack(head)
             yield SpooledFrame(
                 frame=number,
                 time=time,
@@ -122,6 +131,8 @@ class Spool:
                 width=width,
                 height=height,
                 suspect=bool(suspect),
+                view=None if isnan(view[0]) else (view[0], view[1], view[2], view[3]),
+                rotation=rotation,
                 identities=tuple(self._read("<i4", people).tolist()),
                 keypoints=self._read("<f4", people * self._keypoints * 2).reshape(
                     people, self._keypoints, 2

@@ -23,6 +23,7 @@ from vid2kp.tracks.schema import (
     INFANT,
     MISSING,
     OBSERVED,
+    ROTATIONS,
     ROW_GROUP_FRAMES,
     STATES,
     SUBJECTS,
@@ -212,7 +213,7 @@ class FramesWriter(_ParquetStream):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, FRAMES_SCHEMA)
-        self._rows: list[tuple[int, float, int | None, int, int, bool, int, str]] = []
+        self._rows: list[tuple[int | float | str | None, ...]] = []
 
     def write(
         self,
@@ -225,29 +226,51 @@ class FramesWriter(_ParquetStream):
         suspect: bool,
         people: int,
         subject: str,
+        view: tuple[float, float, float, float] | None = None,
+        rotation: int = 0,
+        swapped: str = "",
     ) -> None:
         """Adds the row of one decoded frame; the arguments are the columns of `FRAMES_SCHEMA`.
 
+        Args:
+            frame: decoder ordinal, greater than that of the last call.
+            time: seconds since the first frame.
+            pts: in the source's time base.
+            width: display pixels.
+            height: display pixels.
+            suspect: damaged data near.
+            people: how many were found.
+            subject: one of `SUBJECTS`.
+            view: left, top, width and height of what the network looked at; None for nothing.
+            rotation: one of `ROTATIONS`.
+            swapped: from `vid2kp.tracks.schema.swapped_word`.
+
         Raises:
-            TracksError: frames out of order, or a ``subject`` that is not in `SUBJECTS`.
+            TracksError: frames out of order, or a ``subject`` or ``rotation`` that is none.
             OutputError: the disk is full.
         """
         self._next(frame)
         if subject not in SUBJECTS:
             raise TracksError(f"subject must be one of {', '.join(SUBJECTS)}.")
-        self._rows.append((frame, time, pts, width, height, suspect, people, subject))
+        if rotation not in ROTATIONS:
+            raise TracksError(f"rotation must be one of {', '.join(map(str, ROTATIONS))}.")
+        seen = (None,) * 4 if view is None else view
+        row = (frame, time, pts, width, height, suspect, people, subject, *seen, rotation, swapped)
+        self._rows.append(row)
         if len(self._rows) == ROW_GROUP_FRAMES:
             self._flush()
 
     def _flush(self) -> None:
         if not self._rows:
             return
-        *columns, subjects = zip(*self._rows, strict=True)
-        kinds = [field.type for field in FRAMES_SCHEMA][:-1]
+        columns = dict(zip(FRAMES_SCHEMA.names, zip(*self._rows, strict=True), strict=True))
+        words = {"subject": SUBJECTS, "swapped": sorted(set(columns["swapped"]))}
         self._put(
             [
-                *(pa.array(c, kind) for c, kind in zip(columns, kinds, strict=True)),
-                _words(np.array([SUBJECTS.index(s) for s in subjects]), SUBJECTS),
+                _words(np.array([words[name].index(value) for value in values]), words[name])
+                if name in words
+                else pa.array(values, FRAMES_SCHEMA.field(name).type)
+                for name, values in columns.items()
             ]
         )
         self._rows = []
