@@ -88,7 +88,7 @@ def random_look(count: int, rng: torch.Generator) -> Look:
         sleeve=among((0.0, 0.5, 1.2, 1.95, 3.0), (0.22, 0.20, 0.15, 0.35, 0.08)),
         leg=among((0.0, 0.6, 1.5, 1.95, 3.0), (0.38, 0.12, 0.12, 0.20, 0.18)),
         shirt=chance(0.78),
-        loose=uniform(0.0, 0.35),
+        loose=torch.where(chance(0.3), uniform(0.35, 0.9), uniform(0.0, 0.35)),
         folds=uniform(0.0, 1.0),
         hairline=uniform(0.25, 0.75),
         mouth=uniform(0.06, 0.22),
@@ -138,6 +138,10 @@ def _wardrobe(
         * torch.rand(count, 2, 1, generator=rng)
         * (torch.rand(count, 2, 1, generator=rng) < 0.7)
     )
+    soft = 0.9 * (torch.rand(count, 1, 1, generator=rng) < 0.4)
+    for colour in (look.colour, look.second):  # infants are often dressed in pale cloth
+        worn_now = colour[:, [TOP, BOTTOM]]
+        colour[:, [TOP, BOTTOM]] = worn_now + (0.9 - worn_now) * soft
     for colour in (look.colour, look.second):  # bed linen is mostly pale
         linen = colour[:, [BED, BLANKET]]
         colour[:, [BED, BLANKET]] = linen + (0.95 - linen) * pale

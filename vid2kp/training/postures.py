@@ -62,8 +62,16 @@ TOGETHER = (0.30, 0.40, 0.75, 0.50)
 """How often the left leg does what the right one does, by the way of lying."""
 
 
-def random_pose(count: int, rng: torch.Generator) -> Tensor:
-    """(B, len(ANGLES)) poses as infants hold them: back to belly, flexed to loose."""
+def random_pose(
+    count: int, rng: torch.Generator, *, lying: tuple[float, ...] = LYING_WEIGHTS
+) -> Tensor:
+    """(B, len(ANGLES)) poses as infants hold them: back to belly, flexed to loose.
+
+    Args:
+        count: B.
+        rng: every choice comes from it.
+        lying: how often an infant lies on its back, half turned, on a side, on its belly.
+    """
 
     def draw(mean: float, spread: float) -> Tensor:
         return mean + spread * torch.randn(count, generator=rng)
@@ -72,18 +80,18 @@ def random_pose(count: int, rng: torch.Generator) -> Tensor:
         return torch.multinomial(torch.tensor(weights), count, replacement=True, generator=rng)
 
     pose: dict[str, Tensor] = {}
-    lying = pick(LYING_WEIGHTS)
-    mean, spread = torch.tensor(ROLLS)[lying].unbind(1)
+    way = pick(lying)
+    mean, spread = torch.tensor(ROLLS)[way].unbind(1)
     pose["roll"] = torch.sign(draw(0, 1)) * mean + spread * draw(0, 1)
     pose["bend"] = draw(0, 0.16)
     pose["shoulder_twist"], pose["hip_twist"] = draw(0, 0.2), draw(0, 0.22)
-    turn = torch.where(lying == 3, 1.2 * torch.sign(draw(0, 1)), torch.zeros(count))
+    turn = torch.where(way == 3, 1.2 * torch.sign(draw(0, 1)), torch.zeros(count))
     pose["head_yaw"] = (turn + draw(0, 0.6)).clamp(-1.5, 1.5)
     pose["head_pitch"], pose["head_roll"] = draw(0.1, 0.25), draw(0, 0.25)
-    together = torch.rand(count, generator=rng) < torch.tensor(TOGETHER)[lying]
+    together = torch.rand(count, generator=rng) < torch.tensor(TOGETHER)[way]
     first: Tensor | None = None
     for _, side in SIDES:
-        arm, leg = (_kinds(lying, table, rng) for table in (ARM_WEIGHTS, LEG_WEIGHTS))
+        arm, leg = (_kinds(way, table, rng) for table in (ARM_WEIGHTS, LEG_WEIGHTS))
         first = leg if first is None else first
         leg = torch.where(together, first, leg)
         for limb, table, kind, names in (
@@ -97,9 +105,9 @@ def random_pose(count: int, rng: torch.Generator) -> Tensor:
     return torch.stack([pose[name] for name in ANGLES], 1)
 
 
-def _kinds(lying: Tensor, weights: tuple[tuple[float, ...], ...], rng: torch.Generator) -> Tensor:
+def _kinds(way: Tensor, weights: tuple[tuple[float, ...], ...], rng: torch.Generator) -> Tensor:
     """(B,) which row of a table of poses each infant takes."""
-    return torch.multinomial(torch.tensor(weights)[lying], 1, generator=rng)[:, 0]
+    return torch.multinomial(torch.tensor(weights)[way], 1, generator=rng)[:, 0]
 
 
 def _limit(pose: dict[str, Tensor]) -> None:

@@ -25,7 +25,7 @@ from vid2kp.pose.skeleton import INFANT22, Skeleton
 from vid2kp.training.body import Body, pose_bodies, random_shape, rotation
 from vid2kp.training.coco import CATEGORY, category_of
 from vid2kp.training.look import OTHER_CLOTH, OTHER_SKIN, TOY, random_look
-from vid2kp.training.postures import random_pose
+from vid2kp.training.postures import LYING_WEIGHTS, random_pose
 from vid2kp.training.scene import Camera, Things, photograph
 from vid2kp.training.textures import Noise
 
@@ -58,6 +58,7 @@ class SyntheticInfants:
         skeleton: any set whose keypoints a body has.
         backgrounds: RGB uint8 photographs without an infant to put behind some of them.
         device: where to render.
+        lying: how often an infant lies on its back, half turned, on a side, on its belly.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class SyntheticInfants:
         skeleton: Skeleton = INFANT22,
         backgrounds: list[NDArray[np.uint8]] | None = None,
         device: str = "cpu",
+        lying: tuple[float, ...] = LYING_WEIGHTS,
     ) -> None:
+        self.lying = lying
         self.rng = torch.Generator().manual_seed(seed)
         self.height, self.width = height, width
         self.skeleton = skeleton
@@ -80,7 +83,7 @@ class SyntheticInfants:
     def batch(self, count: int) -> Pictures:
         """`count` unrelated pictures."""
         shape = random_shape(count, self.rng)
-        body = pose_bodies(shape, random_pose(count, self.rng))
+        body = pose_bodies(shape, random_pose(count, self.rng, lying=self.lying))
         camera = self._camera(body)
         look = random_look(count, self.rng)
         things = random_things(body, self.rng)
@@ -257,6 +260,7 @@ def write_images(
     size: int = 288,
     backgrounds: list[NDArray[np.uint8]] | None = None,
     device: str = "cpu",
+    lying: tuple[float, ...] = LYING_WEIGHTS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Labelled pictures as a COCO keypoint data set: ``images/*.jpg`` and ``annotations.json``.
@@ -268,6 +272,7 @@ def write_images(
         size: side of the square pictures, pixels.
         backgrounds: see `SyntheticInfants`.
         device: where to render.
+        lying: how often an infant lies on its back, half turned, on a side, on its belly.
         progress: called with (done, count).
 
     Returns:
@@ -279,7 +284,9 @@ def write_images(
     """
     with output_errors():
         (folder / "images").mkdir(parents=True, exist_ok=True)
-    maker = SyntheticInfants(seed, height=size, width=size, backgrounds=backgrounds, device=device)
+    maker = SyntheticInfants(
+        seed, height=size, width=size, backgrounds=backgrounds, device=device, lying=lying
+    )
     together = 1 if device == "cpu" else 128  # one at a time stays within a processor's cache
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
