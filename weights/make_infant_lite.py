@@ -1,80 +1,122 @@
 """Makes the shipped model ``infant-lite`` again, from nothing but the training data.
 
-    python weights/make_infant_lite.py DATA WORK
+    python weights/make_infant_lite.py DATA WORK --lspet-labels LABELS
 
 DATA holds the folders ``lspet``, ``infantdev``, ``infantmore`` and ``coco`` described in
-MODEL_CARD.md; WORK gets the synthetic pictures, checkpoints and loss curves. A run that was
-stopped goes on where it was. On two busy CPU cores it took two hours: 20 minutes to render, the
-rest to train.
+MODEL_CARD.md; LABELS is what ``weights/label_lspet.py`` wrote; WORK gets the synthetic pictures,
+labels, checkpoints and loss curves. A run that was stopped goes on where it was.
+TRAINING.md tells what each round brought and how long it took.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from vid2kp.pose.estimate import Estimator
 from vid2kp.pose.lite import Lite
 from vid2kp.pose.skeleton import INFANT22
-from vid2kp.pose.weights import Network, save_model
+from vid2kp.pose.weights import Network, load_model, save_model
 from vid2kp.training.augment import AugmentOptions
 from vid2kp.training.backgrounds import empty_parts
 from vid2kp.training.dataset import CocoKeypoints
+from vid2kp.training.postures import LYING_WEIGHTS
+from vid2kp.training.self_labels import write_self_labels
 from vid2kp.training.synthetic import write_images
 from vid2kp.training.teacher import write_with_moved_hips
 from vid2kp.training.train import Progress, Source, TrainOptions, train
 
-SYNTHETIC_SEEDS = (101, 102)
-SYNTHETIC_PICTURES = 10_000  # of each seed
 TEACHER_SCORE = 0.7  # labels below are guesses
+SIDES = ("side", "prone")  # views of which there are few
+INPUT_SIZE = 256
+"""Longest side of the input when the model is used: a crop of it shows an infant at the size, in
+pixels, that was most frequent in training."""
 
 
 @dataclass(frozen=True)
-class Shares:
-    """How often the pictures of each source are drawn."""
+class Pool:
+    """Synthetic pictures rendered once: how many of which seed, and how the infants lie."""
 
-    synthetic: float
-    lspet: float
-    infantdev: float
-    infantmore: float
-    coco: float
+    seed: int
+    count: int
+    lying: tuple[float, ...] = LYING_WEIGHTS
+
+
+POOLS = {
+    "anyhow": (Pool(201, 6000), Pool(202, 6000)),
+    "sideways": (
+        Pool(211, 2500, (0.28, 0.16, 0.44, 0.12)),
+        Pool(212, 2500, (0.28, 0.16, 0.44, 0.12)),
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Round:
-    """One training run; it starts from the last weights of the one before."""
+    """One training run; it starts from the last weights of the one before.
+
+    Attributes:
+        name: of its folder.
+        shares: how often the pictures of each source are drawn.
+        options: see `TrainOptions`.
+    """
 
     name: str
-    shares: Shares
-    options: TrainOptions
+    shares: dict[str, float]
+    options: TrainOptions = field(default_factory=TrainOptions)
 
 
+_NEAR = AugmentOptions(fill=(0.6, 1.15))
 ROUNDS = (
     Round(
         "first",
-        Shares(synthetic=0.46, lspet=0.22, infantdev=0.10, infantmore=0.17, coco=0.05),
+        {"anyhow": 0.46, "lspet": 0.22, "infantdev": 0.10, "teacher": 0.17, "coco": 0.05},
         TrainOptions(size=192, steps=2800),
     ),
     Round(
         "second",
-        Shares(synthetic=0.40, lspet=0.19, infantdev=0.13, infantmore=0.23, coco=0.05),
+        {"anyhow": 0.40, "lspet": 0.19, "infantdev": 0.13, "teacher": 0.23, "coco": 0.05},
+        TrainOptions(
+            size=192, steps=2600, rate=1.5e-3, warmup=100, average=0.99, seed=1, augment=_NEAR
+        ),
+    ),
+    Round(
+        "third",
+        {"anyhow": 0.42, "lspet22": 0.18, "infantdev": 0.16, "teacher": 0.20, "coco": 0.04},
         TrainOptions(
             size=192,
-            steps=2600,
+            steps=1250,
             rate=1.5e-3,
+            schedule="constant",
             warmup=100,
             average=0.99,
-            seed=1,
-            augment=AugmentOptions(fill=(0.6, 1.15)),
+            seed=4,
+            augment=_NEAR,
+        ),
+    ),
+    Round(
+        "fourth",
+        {
+            "anyhow": 0.24,
+            "sideways": 0.14,
+            "lspet22": 0.16,
+            "infantdev": 0.13,
+            "infantdev-sideways": 0.05,
+            "own": 0.14,
+            "teacher": 0.06,
+            "coco": 0.04,
+        },
+        TrainOptions(
+            size=192, steps=2100, rate=1.2e-3, warmup=100, average=0.99, seed=5, augment=_NEAR
         ),
     ),
 )
-INPUT_SIZE = 256
-"""Longest side of the input when the model is used: a crop of it shows an infant at the size, in
-pixels, that was most frequent in training."""
 
 
 def main() -> None:
@@ -84,21 +126,27 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
+    parser.add_argument("--lspet-labels", type=Path, required=True)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    pantry = Pantry(arguments.data, arguments.work, arguments.lspet_labels, arguments.device)
     torch.manual_seed(0)
     network: Network = Lite(INFANT22)
     for one in ROUNDS:
         folder = arguments.work / one.name
+        if "own" in one.shares:
+            pantry.label(arguments.work / "before.safetensors")
         trained = train(
             network,
-            make_sources(arguments.data, arguments.work, one.shares, arguments.device),
+            pantry.sources(one.shares),
             folder,
             options=one.options,
             device=arguments.device,
             progress=say,
         )
+        save_model(trained, arguments.work / "before.safetensors", input_size=INPUT_SIZE)
         last = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
         network.load_state_dict(last["network"])
     save_model(
@@ -110,42 +158,88 @@ def main() -> None:
     )
 
 
-def make_sources(data: Path, work: Path, shares: Shares, device: str) -> list[Source]:
-    """The training data with their shares; synthetic pictures are rendered if not there yet."""
-    work.mkdir(parents=True, exist_ok=True)
-    moved = write_with_moved_hips(data / "infantmore" / "teacher.json", work / "teacher.json")
-    labelled = {
-        "infantdev": Source(
-            data / "infantdev" / "train.json", data / "infantdev" / "images", shares.infantdev
-        ),
-        "coco": Source(data / "coco" / "annotations.json", data / "coco" / "images", shares.coco),
-        "infantmore": Source(
-            moved, data / "infantmore" / "images", shares.infantmore, min_score=TEACHER_SCORE
-        ),
-    }
-    backgrounds = [
-        crop
-        for source in labelled.values()
-        for crop in empty_parts(
-            CocoKeypoints(source.annotations, source.images, INFANT22, min_score=source.min_score)
-        )
-    ]
-    synthetic = []
-    for seed in SYNTHETIC_SEEDS:
-        folder = work / f"synthetic-{seed}"
+class Pantry:
+    """Where the ingredients are: photographs with labels, and synthetic pictures.
+
+    Args:
+        data: the folder with the photographs.
+        work: gets what is made from them.
+        lspet_labels: labels of lspet with faces, hands and feet.
+        device: where synthetic pictures are rendered.
+    """
+
+    def __init__(self, data: Path, work: Path, lspet_labels: Path, device: str) -> None:
+        self.work, self.device = work, device
+        infantdev, infantmore, lspet = data / "infantdev", data / "infantmore", data / "lspet"
+        train_split = infantdev / "train.json"
+        self.teacher = write_with_moved_hips(infantmore / "teacher.json", work / "teacher.json")
+        sideways = _only(train_split, SIDES, work / "infantdev-sideways.json")
+        self.photographs = {
+            "infantdev": Source(train_split, infantdev / "images", 0.0),
+            "coco": Source(data / "coco" / "annotations.json", data / "coco" / "images", 0.0),
+            "teacher": Source(self.teacher, infantmore / "images", 0.0, min_score=TEACHER_SCORE),
+            "infantdev-sideways": Source(sideways, infantdev / "images", 0.0),
+            "lspet": Source(lspet / "annotations.json", lspet / "images.zip", 0.0),
+            "lspet22": Source(lspet_labels, lspet / "images.zip", 0.0),
+            "own": Source(work / "own.json", infantmore / "images", 0.0),
+        }
+
+    def sources(self, shares: dict[str, float]) -> list[Source]:
+        """The sources of a round; synthetic pictures are rendered if not there yet."""
+        found = []
+        for name, share in shares.items():
+            if name in POOLS:
+                folders = [self._rendered(pool) for pool in POOLS[name]]
+                found += [
+                    Source(folder / "annotations.json", folder / "images", share / len(folders))
+                    for folder in folders
+                ]
+            else:
+                found.append(replace(self.photographs[name], share=share))
+        return found
+
+    def label(self, model: Path) -> None:
+        """Labels of infantmore by a model that agrees with itself and with the teacher."""
+        own = self.photographs["own"]
+        if not own.annotations.exists():
+            estimator = Estimator(load_model(model), device=self.device)
+            write_self_labels(estimator, self.teacher, own.images, own.annotations)
+
+    def _rendered(self, pool: Pool) -> Path:
+        folder = self.work / f"synthetic-{pool.seed}"
         if not (folder / "annotations.json").exists():
             write_images(
                 folder,
-                count=SYNTHETIC_PICTURES,
-                seed=seed,
+                count=pool.count,
+                seed=pool.seed,
                 size=272,
-                backgrounds=backgrounds,
-                device=device,
+                backgrounds=self._backgrounds(),
+                device=self.device,
+                lying=pool.lying,
             )
-        share = shares.synthetic / len(SYNTHETIC_SEEDS)
-        synthetic.append(Source(folder / "annotations.json", folder / "images", share))
-    lspet = Source(data / "lspet" / "annotations.json", data / "lspet" / "images.zip", shares.lspet)
-    return [*synthetic, lspet, *labelled.values()]
+        return folder
+
+    def _backgrounds(self) -> list[NDArray[np.uint8]]:
+        crops = []
+        for name in ("infantdev", "coco", "teacher"):
+            source = self.photographs[name]
+            crops += empty_parts(
+                CocoKeypoints(
+                    source.annotations, source.images, INFANT22, min_score=source.min_score
+                )
+            )
+        return crops
+
+
+def _only(annotations: Path, views: tuple[str, ...], out: Path) -> Path:
+    """The part of an annotation file whose pictures show one of the views."""
+    document = json.loads(annotations.read_text(encoding="utf-8"))
+    images = [image for image in document["images"] if image["view"] in views]
+    kept = {image["id"] for image in images}
+    document["images"] = images
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] in kept]
+    out.write_text(json.dumps(document), encoding="utf-8")
+    return out
 
 
 def say(at: Progress) -> None:
