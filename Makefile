@@ -1,6 +1,7 @@
 # make demo   converts the example clip with the shipped model
 # make test   every check: lint, types, laws of the imports, tests
-# Both need nothing but Python 3.11 or later; everything lands in .venv.
+# make bundle PLATFORM=linux PYTHON_VERSION=3.11   a folder that installs without a network
+# All need nothing but Python 3.11 or later; everything lands in .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 DEMO := out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test check bundle bundle-test format clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +28,16 @@ check: $(TEST)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+## docs/install-offline.md explains the variables; bundle-test wants the bundle of this machine.
+bundle: $(TEST)
+	$(BIN)/python offline/make_bundle.py $(if $(PLATFORM),--platform $(PLATFORM)) \
+	  $(if $(PYTHON_VERSION),--python-version $(PYTHON_VERSION)) \
+	  $(if $(TORCH_INDEX),--torch-index '$(TORCH_INDEX)') \
+	  $(if $(PYTHON_INSTALLER),--python-installer '$(PYTHON_INSTALLER)')
+
+bundle-test: bundle
+	$(BIN)/python offline/prove_bundle.py
 
 format: $(TEST)
 	$(BIN)/ruff check --fix .
