@@ -15,7 +15,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from pack import SUMS, sha256_of, write_archive, write_sums
+from pack import sha256_of, write_archive, write_sums
 from targets import PLATFORMS, Target
 from wheels import (
     BundleError,
@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTENT = Path(__file__).resolve().with_name("content")
 DOCUMENTS = ("CHANGELOG.md", "docs", "weights/MODEL_CARD.md")
 PIP = "pip"
+INSTALLER = "python-installer.exe"
 SCRIPTS = {"linux": "install.sh", "windows": "install.bat"}
 
 
@@ -94,13 +95,13 @@ def make_bundle(
     try:
         wheels = gather_wheels(part / "wheels", target, torch_index=torch_index)
         version = next(wheel.version for wheel in wheels if wheel.name == "vid2kp")
-        write_texts(part, target, version)
+        write_texts(part, target, version, installer=python_installer)
         write_setup(part / "setup", target, wheels, version=version)
         write_licences(part / "licences", wheels)
         copy_documents(part)
         if python_installer:
             (part / "python").mkdir()
-            shutil.copyfile(python_installer, part / "python" / python_installer.name)
+            shutil.copyfile(python_installer, part / "python" / INSTALLER)
         write_sums(part)
         folder = dist / f"vid2kp-{version}-offline-{target.name}"
         shutil.rmtree(folder, ignore_errors=True)
@@ -125,9 +126,16 @@ def gather_wheels(folder: Path, target: Target, *, torch_index: str | None) -> l
     return [*needed, pip]
 
 
-def write_texts(folder: Path, target: Target, version: str) -> None:
-    """Writes the guide and the script that installs, as the target's system wants them."""
-    words = _words(target, version)
+def write_texts(folder: Path, target: Target, version: str, *, installer: Path | None) -> None:
+    """Writes the guide and the script that installs, as the target's system wants them.
+
+    The script knows the checksum of Python's installer: it runs that before there is a Python
+    that could check anything.
+    """
+    words = _words(target, version) | {
+        "installer": INSTALLER,
+        "installer_sum": sha256_of(installer) if installer else "none came along",
+    }
     for name in ("GUIDE.txt", SCRIPTS[target.platform]):
         _write_text(CONTENT / name, folder / name, target, words)
 
@@ -146,7 +154,7 @@ def _words(target: Target, version: str) -> dict[str, str]:
     text = (CONTENT / "words.toml").read_text(encoding="utf-8")
     words: dict[str, str] = tomllib.loads(text)[target.platform]
     stripped = {name: value.strip() for name, value in words.items()}
-    return stripped | {"version": version, "python": target.python, "sums": SUMS}
+    return stripped | {"version": version, "python": target.python}
 
 
 def _write_text(source: Path, goal: Path, target: Target, words: dict[str, str]) -> None:

@@ -10,7 +10,8 @@ title Installing vid2kp
 
 set "WANTED={{python}}"
 set "DIGITS=%WANTED:.=%"
-set "TEST=import sys, venv; sys.exit('%%d.%%d' %% sys.version_info[:2] != '%WANTED%' or sys.maxsize < 2**32)"
+rem No sign in it may mean anything to this shell.
+set "TEST=import sys, venv; sys.exit([str(n) for n in sys.version_info[:2]] != '%WANTED%'.split('.') or sys.maxsize == 2**31 - 1)"
 set "PYTHON_EXE="
 set "PYTHON_OPTION="
 
@@ -18,12 +19,9 @@ call :find
 if defined PYTHON_EXE goto install
 
 rem A copy of Python may have come along. When it is whole, it is installed for this user alone.
-set "SETUP="
-for %%F in ("%~dp0python\*.exe") do set "SETUP=%%~fF"
-if not defined SETUP goto no_python
-set "SUM=none"
-for /f "tokens=1" %%H in ('findstr /c:" python/" "%~dp0SHA256SUMS"') do set "SUM=%%H"
-certutil -hashfile "%SETUP%" SHA256 | findstr /i /c:"%SUM%" >nul
+set "SETUP=%~dp0python\{{installer}}"
+if not exist "%SETUP%" goto no_python
+certutil -hashfile "%SETUP%" SHA256 | findstr /i "{{installer_sum}}" >nul
 if errorlevel 1 goto damaged
 echo This computer has no Python %WANTED%. Installing it for you first ...
 start "" /wait "%SETUP%" /quiet InstallAllUsers=0 PrependPath=0 Include_test=0 Shortcuts=0
@@ -45,7 +43,7 @@ goto end
 :damaged
 echo.
 echo vid2kp was NOT installed: this file is damaged or was changed since it was packed:
-echo   %SETUP%
+echo   "%SETUP%"
 echo Copy the whole folder again. If that does not help, ask who gave it to you.
 set "CODE=1"
 

@@ -86,6 +86,7 @@ def install(folder: Path) -> None:
     Raises:
         Refused: something is in the way. What was installed before works as before.
     """
+    os.umask(0o022)  # whoever may enter the folder may run what is in it
     facts = read_facts()
     say(f"Installing vid2kp {facts.version}. This takes some minutes and needs no network.")
     check_machine(facts)
