@@ -18,8 +18,10 @@ from vid2kp.files import replacing_folder
 from vid2kp.privacy.manifest import write_manifest
 from vid2kp.record import Counts, FirstPass, Status, footer_of, judge, manifest_of
 from vid2kp.render.skeleton_video import RenderOptions, render_video
+from vid2kp.tracks.clean import clean_tracks
 from vid2kp.tracks.footer import Footer, Scalar
 from vid2kp.tracks.schema import (
+    CLEAN_FILE,
     FRAMES_FILE,
     INFANT,
     TRACKS_FILE,
@@ -54,6 +56,7 @@ class ConvertOptions:
         start: seconds after the first frame at which to begin.
         duration: seconds to convert; None for all.
         video: draw the skeleton video.
+        clean: also write the clean product, with the defaults of `CleanOptions`.
     """
 
     model: str = "infant-lite"
@@ -65,6 +68,7 @@ class ConvertOptions:
     start: float = 0.0
     duration: float | None = None
     video: bool = True
+    clean: bool = False
 
     @property
     def zooms(self) -> bool:
@@ -160,6 +164,8 @@ def convert_video(
                 progress(frames, frames)
 
         counts = _write_tracks(part, spool, first, footer, options, alive)
+        if options.clean:
+            clean_tracks(part / TRACKS_FILE, part / CLEAN_FILE, progress=lambda: alive(0))
         if options.video:
             render_video(
                 part / TRACKS_FILE,
@@ -302,6 +308,7 @@ def _named(spooled: SpooledFrame, choice: Choice) -> dict[str, Pose]:
 def _effective(options: ConvertOptions, estimator: Estimator) -> dict[str, Scalar]:
     """The options that can change a deliverable, for the manifest."""
     effective: dict[str, Scalar] = {
+        "clean": options.clean,
         "people": options.people,
         "precision": estimator.precision,
         "start": options.start,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import vid2kp
+from vid2kp.cli.clean import clean
 from vid2kp.cli.convert import convert
 from vid2kp.cli.doctor import doctor
 from vid2kp.cli.evaluate import evaluate
@@ -47,6 +48,7 @@ def _root(
 
 app.command(epilog="Example: vid2kp convert videos/ -o results")(convert)
 app.command(epilog="Example: vid2kp render OUT/<pseudonym> -o skeleton.mp4 --trail 1")(render)
+app.command(epilog="Example: vid2kp clean OUT/<pseudonym> -o clean.parquet")(clean)
 app.command(epilog="Example: vid2kp verify OUT --links OUT.private/links.csv")(verify)
 app.command(epilog="Example: vid2kp probe --decode videos/")(probe)
 app.add_typer(models, name="models", epilog="Example: vid2kp models list")

@@ -63,6 +63,9 @@ def convert(
         float | None, typer.Option("--duration", min=0.001, help="Seconds to convert.")
     ] = None,
     no_video: Annotated[bool, typer.Option("--no-video", help="Draw no skeleton video.")] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Also write clean tracks; see vid2kp clean.")
+    ] = False,
     links: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Another table of pseudonyms.")
     ] = None,
@@ -102,6 +105,7 @@ def convert(
         start=start,
         duration=length,
         video=not no_video,
+        clean=clean,
     )
     batch = BatchOptions(
         jobs=_number(jobs, "number of jobs") or "auto",

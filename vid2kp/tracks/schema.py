@@ -29,6 +29,7 @@ __all__ = [
     "FRAMES_SCHEMA",
     "INDEX_FILE",
     "INFANT",
+    "INTERPOLATED",
     "MANIFEST_FILE",
     "MISSING",
     "OBSERVED",
@@ -36,9 +37,11 @@ __all__ = [
     "ROTATIONS",
     "ROW_GROUP_FRAMES",
     "SCHEMA_VERSION",
+    "SMOOTHED",
     "STATES",
     "STATUSES",
     "SUBJECTS",
+    "SWAPPED",
     "TRACKS_FILE",
     "TRACKS_SCHEMA",
     "VIDEO_FILE",
@@ -65,7 +68,10 @@ INFANT: Final = "infant"
 
 OBSERVED: Final = "observed"
 MISSING: Final = "missing"
-STATES: Final = (OBSERVED, MISSING, "smoothed", "interpolated", "swapped")
+SMOOTHED: Final = "smoothed"
+INTERPOLATED: Final = "interpolated"
+SWAPPED: Final = "swapped"
+STATES: Final = (OBSERVED, MISSING, SMOOTHED, INTERPOLATED, SWAPPED)
 """Values of ``state``; raw files use the first two only."""
 
 SUBJECTS: Final = ("certain", "ambiguous", "absent")
