@@ -8,8 +8,8 @@ further than the first pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +20,7 @@ from vid2kp.record import Counts, FirstPass, Status, footer_of, judge, manifest_
 from vid2kp.render.skeleton_video import RenderOptions, render_video
 from vid2kp.tracks.clean import clean_tracks
 from vid2kp.tracks.footer import Footer, Scalar
+from vid2kp.tracks.quality import look_reasons, measure_quality
 from vid2kp.tracks.schema import (
     CLEAN_FILE,
     FRAMES_FILE,
@@ -29,6 +30,7 @@ from vid2kp.tracks.schema import (
     individual_name,
     swapped_word,
 )
+from vid2kp.tracks.series import read_series
 from vid2kp.tracks.spool import Spool, SpooledFrame
 from vid2kp.tracks.store import FramesWriter, Pose, TracksWriter
 from vid2kp.video.read import Frame, ReadOptions, VideoReader, read_video
@@ -89,6 +91,7 @@ class VideoResult:
         found: share of the frames in which the infant was seen, 0 to 1.
         completeness: share of the infant's keypoints found in those frames, 0 to 1.
         folder: where the deliverables are; None when there are none.
+        quality: its numbers by column of the index, see `vid2kp.tracks.quality`.
     """
 
     pseudonym: str
@@ -99,11 +102,18 @@ class VideoResult:
     found: float = 0.0
     completeness: float = 0.0
     folder: Path | None = None
+    quality: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def tracks_path(self) -> Path | None:
         """The tracks file; None when there is none."""
         return None if self.folder is None else self.folder / TRACKS_FILE
+
+    @property
+    def look(self) -> dict[str, str]:
+        """Why somebody should look at it, apart from the status: words by the name of the rule."""
+        names = ("status", "found", "frames", "seconds")
+        return look_reasons({name: getattr(self, name) for name in names} | dict(self.quality))
 
 
 def make_estimator(options: ConvertOptions) -> Estimator:
@@ -187,6 +197,7 @@ def convert_video(
             key_id=key_id,
         )
         write_manifest(part, manifest)
+        quality = measure_quality(read_series(part / TRACKS_FILE, part / FRAMES_FILE))
     return VideoResult(
         pseudonym=pseudonym,
         status=status,
@@ -196,6 +207,7 @@ def convert_video(
         found=counts.found,
         completeness=counts.completeness,
         folder=folder,
+        quality=quality,
     )
 
 

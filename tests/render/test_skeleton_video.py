@@ -12,7 +12,7 @@ import pytest
 
 from vid2kp.errors import TracksError, UsageError
 from vid2kp.pose.skeleton import INFANT22
-from vid2kp.render.skeleton_video import SOURCE_SIZE, RenderOptions, render_video, torso_length
+from vid2kp.render.skeleton_video import SOURCE_SIZE, RenderOptions, render_video
 from vid2kp.tracks.schema import FRAMES_FILE
 from vid2kp.tracks.store import FramesWriter, Pose, TracksWriter
 
@@ -165,13 +165,6 @@ def test_nobody_ever_seen_is_an_empty_video(tmp_path: Path) -> None:
 def test_wrong_options_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         RenderOptions(**wrong)  # type: ignore[arg-type]
-
-
-def test_torso_length() -> None:
-    xy = people.rest_pose()
-    assert torso_length(xy, INFANT22) == pytest.approx(1.0)
-    xy[INFANT22.index("left_hip")] = np.nan
-    assert np.isnan(torso_length(xy, INFANT22))
 
 
 def test_neither_the_decoder_nor_torch_is_loaded() -> None:

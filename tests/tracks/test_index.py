@@ -20,15 +20,28 @@ DONE = {
     "frames_ambiguous": 3,
     "frames_suspect": 2,
     "people": 4,
+    "look": "unseen,swaps",
+    "usable_seconds": 3.5,
+    "jitter": None,
+    "frames_swapped": 3,
+    "view_changes": 0,
 }
 FAILED = {"pseudonym": "a", "status": "failed", "reason": "The disk is full."}
+UNMEASURED = dict.fromkeys(INDEX_SCHEMA.names)
 
 
 def test_rows_are_sorted_and_failures_have_no_numbers(tmp_path: Path) -> None:
     write_index(tmp_path / "index.parquet", [DONE, FAILED])
     table = read_index(tmp_path / "index.parquet")
     assert table.schema.names == INDEX_SCHEMA.names
-    assert table.to_pylist() == [FAILED | dict.fromkeys(NUMBERS, 0), DONE]
+    failed = FAILED | dict.fromkeys(NUMBERS, 0) | {"look": ""}
+    assert table.to_pylist() == [UNMEASURED | failed, UNMEASURED | DONE]
+
+
+def test_why_to_look_follows_from_the_numbers(tmp_path: Path) -> None:
+    found = {**DONE, "found": 1.0, "frames_swapped": 0, "look": "unseen"}
+    write_index(tmp_path / "index.parquet", [found, {**FAILED, "found": 0.1}])
+    assert read_index(tmp_path / "index.parquet")["look"].to_pylist() == ["", ""]
 
 
 def test_the_order_of_the_rows_and_foreign_values_change_no_byte(tmp_path: Path) -> None:

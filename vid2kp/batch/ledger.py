@@ -71,6 +71,7 @@ class Record:
         status: one of `schema.STATUSES` or `schema.FAILURES`.
         reason: in plain words, without any name.
         numbers: `RESULT_NUMBERS` of its `VideoResult`.
+        quality: that of its `VideoResult`.
         counts: those of its manifest.
         files: bytes of each deliverable by its name; none for a failure.
         finished: seconds since 1970.
@@ -83,6 +84,7 @@ class Record:
     status: Status
     reason: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    quality: Mapping[str, float | None] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, int] = field(default_factory=dict)
     finished: float = field(default_factory=time.time)

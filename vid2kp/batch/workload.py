@@ -195,6 +195,7 @@ class Workload:
             status=record.status,
             reason=record.reason,
             folder=self._out / record.pseudonym if record.delivered else None,
+            quality=record.quality,
             **record.numbers,
         )
         self._results[source] = result
@@ -228,7 +229,7 @@ class Workload:
 
     def _record(self, event: Ended, attempt: _Attempt) -> Record:
         outcome = event.outcome
-        delivered = isinstance(outcome, VideoResult)
+        result = outcome if isinstance(outcome, VideoResult) else None
         return Record(
             pseudonym=event.task.pseudonym,
             source=attempt.fingerprint,
@@ -236,9 +237,10 @@ class Workload:
             model_sha256=self._way.model_sha256,
             status=outcome.status,
             reason=outcome.reason,
-            numbers={name: getattr(outcome, name) for name in RESULT_NUMBERS} if delivered else {},
-            counts=read_manifest(event.task.folder)[0].counts if delivered else {},
-            files=_sizes(event.task.folder) if delivered else {},
+            numbers={name: getattr(result, name) for name in RESULT_NUMBERS} if result else {},
+            quality=result.quality if result else {},
+            counts=read_manifest(event.task.folder)[0].counts if result else {},
+            files=_sizes(event.task.folder) if result else {},
         )
 
     # -- what a dead process left -------------------------------------------------------------
@@ -292,4 +294,4 @@ def _index_row(record: Record) -> dict[str, Any]:
     # The index is handed over: a reason with a sign that none of ours has stays here.
     reason = record.reason if REASON.fullmatch(record.reason) else "See the private log."
     told = {"pseudonym": record.pseudonym, "status": record.status, "reason": reason}
-    return told | dict(record.counts) | dict(record.numbers)
+    return told | dict(record.counts) | dict(record.numbers) | dict(record.quality)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -210,7 +210,7 @@ def _show_results(screen: Screen, result: BatchResult) -> None:
         or (len(result.results) <= _FEW and not screen.quiet)
     ]
     if listed:
-        columns = ("video", "status", "frames", "seconds", "infant seen", "complete", "reason")
+        columns = ("video", "status", "frames", "seconds", "usable", "infant seen", "look because")
         shown = listed if screen.verbose else listed[:_MOST]
         screen.table(columns, [_row(video, result) for video in shown])
         if len(shown) < len(listed):
@@ -226,32 +226,42 @@ def _row(video: VideoResult, result: BatchResult) -> tuple[object, ...]:
         "skipped" if is_skipped else video.status,
         video.frames,
         round(video.seconds, 1),
+        _seconds(video.quality.get("usable_seconds")),
         f"{video.found:.0%}" if video.frames else "",
-        f"{video.completeness:.0%}" if video.found else "",
-        video.reason,
+        " ".join(filter(None, (video.reason, _sentence(video.look.values())))),
     )
 
 
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _sentence(parts: Iterable[str]) -> str:
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
 def _needs_a_look(video: VideoResult) -> bool:
-    return video.status != "done"
+    return video.status != "done" or bool(video.look)
 
 
 def _summary(result: BatchResult) -> str:
     statuses = [video.status for video in result.results]
     failed = sum(status in _FAILED for status in statuses)
-    counts = {
-        "done": statuses.count("done"),
-        "need a look": len(statuses) - statuses.count("done") - failed,
-        "failed": failed,
-    }
+    look = sum(_needs_a_look(video) for video in result.results) - failed
+    counts = {"done": len(statuses) - look - failed, "need a look": look, "failed": failed}
     text = ", ".join(f"{count:,} {what}" for what, count in counts.items())
     skipped = f" ({len(result.skipped):,} were finished before)" if result.skipped else ""
     return f"{len(statuses):,} videos: {text}{skipped}."
 
 
 def _show_places(screen: Screen, out: Path, result: BatchResult) -> None:
+    from vid2kp.tracks.schema import REPORT_FILE
+
     if any(video.folder for video in result.results):
         screen.line(f"Results: {out}")
+        if (report := out / REPORT_FILE).exists():
+            screen.line(f"How usable they are: {report}")
     private = out.parent / result.private.name
     screen.note(f"Which video is which, and why some failed: {private}; keep it with the videos.")
 
@@ -261,7 +271,7 @@ def _as_document(result: BatchResult) -> dict[str, Any]:
         "exit_code": result.exit_code,
         "out": str(result.folder),
         "videos": [
-            asdict(video) | {"skipped": video.pseudonym in result.skipped}
+            asdict(video) | {"look": video.look, "skipped": video.pseudonym in result.skipped}
             for video in result.results
         ],
         "notes": list(result.notes),

@@ -27,6 +27,7 @@ from vid2kp.privacy.manifest import REASON
 from vid2kp.privacy.pseudonym import PSEUDONYM
 from vid2kp.tracks.footer import FOOTER_KEY, Footer
 from vid2kp.tracks.index import INDEX_SCHEMA
+from vid2kp.tracks.quality import RULE_NAMES
 from vid2kp.tracks.schema import (
     FAILURES,
     FRAMES_SCHEMA,
@@ -136,9 +137,14 @@ def check_index(path: Path) -> set[str]:
             raise NotAllowed("rows that are not sorted by pseudonym, or twice")
         if not all(REASON.fullmatch(text) for text in rows["reason"].to_pylist()):
             raise NotAllowed("a reason with signs that no reason has")
-        for name in ("seconds", "found", "completeness"):
-            if not np.isfinite(rows[name].to_numpy()).all():
-                raise NotAllowed(f"a value in the column {name} that is no number")
+        for field in INDEX_SCHEMA:
+            if pa.types.is_floating(field.type):
+                values = rows[field.name].drop_null().to_numpy()
+                if not np.isfinite(values).all():
+                    raise NotAllowed(f"a value in the column {field.name} that is no number")
+        looks = {word for text in rows["look"].to_pylist() for word in text.split(",") if text}
+        if not looks <= set(RULE_NAMES):
+            raise NotAllowed("a reason to look that is none")
         made = zip(pseudonyms, rows["status"].to_pylist(), strict=True)
         return {pseudonym for pseudonym, status in made if status in STATUSES}
 

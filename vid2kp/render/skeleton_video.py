@@ -11,10 +11,10 @@ import numpy as np
 
 from vid2kp.errors import TracksError, UsageError
 from vid2kp.pose.framing import View, keypoints_to_network, scaling, translation, whole_frame
-from vid2kp.pose.skeleton import Skeleton
 from vid2kp.render.drawing import SkeletonPainter, Style
 from vid2kp.tracks.load import PosedFrame, iter_frame_sizes, iter_frames, read_tracks_footer
 from vid2kp.tracks.schema import INFANT, Footer
+from vid2kp.tracks.series import torso_lengths
 from vid2kp.tracks.store import Pose
 from vid2kp.video.write import SkeletonWriter
 
@@ -122,21 +122,12 @@ def _survey(tracks_path: str | Path, frames_path: str | Path | None, footer: Foo
             if len(seen):
                 low, high = np.minimum(low, seen.min(axis=0)), np.maximum(high, seen.max(axis=0))
             if name == INFANT:
-                length = torso_length(pose.xy, footer.skeleton)
+                length = float(torso_lengths(pose.xy[None], footer.skeleton)[0])
                 lengths.append(length * first / max(size) if _in_pixels(footer) else length)
     if not frames:
         raise TracksError("The tracks hold no frame.")
     known = [length for length in lengths if not np.isnan(length)]
     return _Survey(float(np.median(known)) if known else None, low, high)
-
-
-def torso_length(xy: np.ndarray, skeleton: Skeleton) -> float:
-    """Distance from the neck to the middle of the hips (K, 2); NaN where one is missing."""
-    names = skeleton.keypoints
-    hips = [xy[names.index(n)] for n in ("right_hip", "left_hip") if n in names]
-    if "neck" not in names or not hips:
-        return float("nan")
-    return float(np.hypot(*(np.mean(hips, axis=0) - xy[names.index("neck")])))
 
 
 @dataclass(frozen=True)

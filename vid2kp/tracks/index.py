@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vid2kp.files import output_errors, replacing
+from vid2kp.tracks.quality import COUNTS, COVERAGE, JITTER, SECONDS, look_reasons
 from vid2kp.tracks.schema import parquet_writer
 
 _WORD: Final = pa.dictionary(pa.int32(), pa.string())
@@ -26,6 +27,9 @@ INDEX_SCHEMA: Final = pa.schema(
         pa.field("frames_ambiguous", pa.int32(), nullable=False),
         pa.field("frames_suspect", pa.int32(), nullable=False),
         pa.field("people", pa.int32(), nullable=False),
+        pa.field("look", pa.string(), nullable=False),
+        *(pa.field(name, pa.float32()) for name in (*COVERAGE.values(), *SECONDS, JITTER)),
+        *(pa.field(name, pa.int32()) for name in COUNTS),
     ]
 )
 """One row per video, sorted by pseudonym. ``status``: one of `schema.STATUSES`, or of
@@ -33,10 +37,12 @@ INDEX_SCHEMA: Final = pa.schema(
 its frames file. ``seconds``: time of its last frame. ``found``: share of the frames in which the
 infant was seen, 0 to 1. ``completeness``: share of the infant's keypoints found in those frames.
 ``frames_ambiguous``: frames in which somebody else might be the infant. ``frames_suspect``: frames
-near damaged data. ``people``: how many different people were seen."""
+near damaged data. ``people``: how many different people were seen. ``look``: names of the rules of
+`quality.RULES` by which somebody should look at the video, joined by commas, "" for none. The
+others are those of `quality.measure_quality`, null where nothing was measured."""
 
-NUMBERS: Final = tuple(INDEX_SCHEMA.names[3:])
-"""The columns that are numbers; 0 for a video without deliverables."""
+NUMBERS: Final = tuple(INDEX_SCHEMA.names[3 : INDEX_SCHEMA.get_field_index("look")])
+"""The columns that are numbers whatever happened; 0 for a video without deliverables."""
 
 
 def write_index(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -44,14 +50,14 @@ def write_index(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
     Args:
         path: of the index.
-        rows: values by column; `NUMBERS` may be left out, other values are not used.
+        rows: values by column; `NUMBERS` and those of the quality may be left out. ``look``
+            follows from the others, and values of other names are not used.
 
     Raises:
         OutputError: the folder is full or read-only.
     """
-    none = dict.fromkeys(NUMBERS, 0)
     ordered = sorted(rows, key=lambda row: row["pseudonym"])
-    table = pa.Table.from_pylist([{**none, **row} for row in ordered], schema=INDEX_SCHEMA)
+    table = pa.Table.from_pylist([_whole(row) for row in ordered], schema=INDEX_SCHEMA)
     with (
         replacing(path) as part,
         output_errors(),
@@ -59,6 +65,12 @@ def write_index(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         parquet_writer(file, INDEX_SCHEMA) as writer,
     ):
         writer.write_table(table, row_group_size=max(len(ordered), 1))
+
+
+def _whole(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with all its columns."""
+    whole = dict.fromkeys(NUMBERS, 0) | dict(row)
+    return whole | {"look": ",".join(look_reasons(whole))}
 
 
 def read_index(path: Path) -> pa.Table:

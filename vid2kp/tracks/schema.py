@@ -32,6 +32,7 @@ __all__ = [
     "INTERPOLATED",
     "MANIFEST_FILE",
     "MISSING",
+    "NO_INFANT",
     "OBSERVED",
     "REPORT_FILE",
     "ROTATIONS",
@@ -80,7 +81,8 @@ SUBJECTS: Final = ("certain", "ambiguous", "absent")
 ROTATIONS: Final = (0, 90, 180, 270)
 """Values of ``rotation``, degrees."""
 
-STATUSES: Final = ("done", "truncated", "damaged", "no_infant", "ambiguous")
+NO_INFANT: Final = "no_infant"
+STATUSES: Final = ("done", "truncated", "damaged", NO_INFANT, "ambiguous")
 """What can be said of a video that has a deliverable."""
 
 FAILURES: Final = ("unreadable", "failed")

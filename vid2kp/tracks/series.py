@@ -1,0 +1,116 @@
+"""The infant of one video as arrays, with what the frames file says of each frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vid2kp.errors import TracksError
+from vid2kp.pose.skeleton import Skeleton
+from vid2kp.tracks.load import iter_frames, load_frames, read_tracks_footer
+from vid2kp.tracks.schema import INFANT, SUBJECTS, Footer
+
+
+@dataclass(frozen=True)
+class Series:
+    """F frames of one video, K keypoints of its infant.
+
+    Attributes:
+        footer: what the tracks file says of itself.
+        time: (F,) float64 seconds since the first frame.
+        xy: (F, K, 2) float32 in the footer's unit, NaN = missing.
+        confidence: (F, K) float32 in [0, 1], NaN = missing or interpolated.
+        size: (F, 2) int32 width and height of the picture, display pixels.
+        suspect: (F,) bool, damaged data near.
+        people: (F,) int16, how many were found.
+        ambiguous: (F,) bool, somebody else might be the infant.
+        swapped: (F,) bool, sides look exchanged.
+        view: (F, 5) float32 left, top, width, height of what the network looked at and its
+            rotation; NaN where it looked at nothing.
+    """
+
+    footer: Footer
+    time: np.ndarray
+    xy: np.ndarray
+    confidence: np.ndarray
+    size: np.ndarray
+    suspect: np.ndarray
+    people: np.ndarray
+    ambiguous: np.ndarray
+    swapped: np.ndarray
+    view: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def observed(self) -> np.ndarray:
+        """(F, K) bool: which keypoints have a position."""
+        return np.asarray(np.isfinite(self.xy[..., 0]))
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(F,) bool: whether any keypoint of the infant was seen."""
+        return np.asarray(self.observed.any(axis=1))
+
+    @property
+    def step(self) -> float:
+        """The usual time from one frame to the next, seconds; 0 with fewer than two frames."""
+        steps = np.diff(self.time)
+        return float(np.median(steps)) if len(steps) else 0.0
+
+    @property
+    def durations(self) -> np.ndarray:
+        """(F,) seconds for which each frame stands; a hole in the video belongs to no frame."""
+        steps = np.append(np.diff(self.time), self.step)
+        return np.asarray(np.minimum(steps, 3 * self.step))
+
+
+def read_series(tracks_path: Path, frames_path: Path) -> Series:
+    """Reads one video; about 12 bytes per frame and keypoint.
+
+    Raises:
+        TracksError: the files do not follow the schema, or tell of different frames.
+    """
+    footer = read_tracks_footer(tracks_path)
+    numbers, times, poses = [], [], []
+    for posed in iter_frames(tracks_path):
+        pose = posed.people[INFANT]
+        numbers.append(posed.frame)
+        times.append(posed.time)
+        poses.append(np.column_stack([pose.xy, pose.confidence]))
+    rows = load_frames(frames_path)
+    if not np.array_equal(rows["frame"].to_numpy(), numbers):
+        raise TracksError("Tracks and frames tell of different frames.")
+    samples = np.array(poses, dtype=np.float32).reshape(-1, len(footer.skeleton), 3)
+    subject = rows["subject"].to_numpy(zero_copy_only=False)
+    return Series(
+        footer=footer,
+        time=np.array(times, dtype=np.float64),
+        xy=samples[..., :2],
+        confidence=samples[..., 2],
+        size=np.stack([rows["width"].to_numpy(), rows["height"].to_numpy()], axis=-1),
+        suspect=rows["suspect"].to_numpy(),
+        people=rows["people"].to_numpy(),
+        ambiguous=subject == SUBJECTS[1],
+        swapped=rows["swapped"].to_numpy(zero_copy_only=False) != "",
+        view=np.stack(
+            [
+                rows[name].to_numpy().astype(np.float32)
+                for name in ("view_x", "view_y", "view_width", "view_height", "rotation")
+            ],
+            axis=-1,
+        ),
+    )
+
+
+def torso_lengths(xy: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(F,) distance from the neck to the middle of the hips of (F, K, 2); NaN where one misses."""
+    names = skeleton.keypoints
+    hips = [xy[:, names.index(n)] for n in ("right_hip", "left_hip") if n in names]
+    if "neck" not in names or not hips:
+        return np.full(len(xy), np.nan)
+    apart = np.mean(hips, axis=0) - xy[:, names.index("neck")]
+    return np.asarray(np.hypot(apart[:, 0], apart[:, 1]))
