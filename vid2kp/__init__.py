@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from vid2kp.pose.people import People
     from vid2kp.pose.skeleton import Skeleton, get_skeleton
     from vid2kp.pose.weights import load_model
+    from vid2kp.render.report import write_report
     from vid2kp.render.skeleton_video import render_video
+    from vid2kp.tracks.clean import clean_tracks
     from vid2kp.tracks.load import Tracks, load_tracks
 
 __version__ = "0.1.0"
@@ -40,12 +42,14 @@ __all__ = [
     "Tracks",
     "Vid2kpError",
     "VideoResult",
+    "clean_tracks",
     "convert",
     "convert_batch",
     "get_skeleton",
     "load_model",
     "load_tracks",
     "render_video",
+    "write_report",
 ]
 
 _HOMES = {
@@ -56,12 +60,14 @@ _HOMES = {
     "Tracks": "vid2kp.tracks.load",
     "Vid2kpError": "vid2kp.errors",
     "VideoResult": "vid2kp.convert",
+    "clean_tracks": "vid2kp.tracks.clean",
     "convert": "vid2kp.api",
     "convert_batch": "vid2kp.batch.run:run",
     "get_skeleton": "vid2kp.pose.skeleton",
     "load_model": "vid2kp.pose.weights",
     "load_tracks": "vid2kp.tracks.load",
     "render_video": "vid2kp.render.skeleton_video",
+    "write_report": "vid2kp.render.report",
 }
 
 

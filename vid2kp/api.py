@@ -16,7 +16,9 @@ def convert(
     options: ConvertOptions | None = None,
     overwrite: bool = False,
 ) -> VideoResult:
-    """Convert one video, as ``vid2kp convert VIDEO -o OUT`` does.
+    """Convert one video, as ``vid2kp convert VIDEO -o OUT`` does, but without a report.
+
+    A report is about a whole run: `vid2kp.write_report` makes it when all videos are done.
 
     The work is done in a process of its own, so a script must guard the call with
     ``if __name__ == "__main__":``. A video that was finished before is not converted again.
@@ -35,7 +37,7 @@ def convert(
         UsageError: there is no such file, model or device, or the folder cannot be used.
         KeyboardInterrupt: it was interrupted.
     """
-    batch = BatchOptions(jobs=1, overwrite=overwrite)
+    batch = BatchOptions(jobs=1, overwrite=overwrite, report=False)
     results = run([video], out, options=options, batch=batch).results
     if not results:
         raise KeyboardInterrupt

@@ -39,7 +39,7 @@ def test_every_video_ends_in_a_deliverable_or_a_status(undisturbed: Undisturbed)
     assert result.results[-1].folder is None
     assert sum(video.found > 0 for video in result.results) >= 3, "the model should see somebody"
     delivered = {video.folder.name for video in result.results if video.folder}
-    assert {path.name for path in out.iterdir()} == delivered | {"index.parquet"}
+    assert {path.name for path in out.iterdir()} == delivered | {"index.parquet", "report.html"}
     kinds = Counter(event.kind for event in events)
     assert (kinds["ready"], kinds["started"], kinds["finished"]) == (1, 5, 5)
     assert events[-1].done == events[-1].videos == 5
@@ -62,6 +62,8 @@ def test_the_index_has_a_row_per_video(undisturbed: Undisturbed) -> None:
         assert row["seconds"] == pytest.approx(video.seconds)
         assert row["found"] == pytest.approx(video.found)
         assert row["people"] > 0 or not video.found
+        assert row["look"] == ",".join(video.look)
+        assert row["view_changes"] == video.quality.get("view_changes")
 
 
 def test_nothing_under_out_tells_where_it_came_from(

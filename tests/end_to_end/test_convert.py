@@ -40,7 +40,7 @@ def test_a_folder_is_converted_and_the_same_command_goes_on(
     made: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    command = ["convert", videos, "-o", out, "--model", made / "untrained.safetensors"]
+    command = ["convert", videos, "-o", out, "--clean", "--model", made / "untrained.safetensors"]
     first = vid2kp_here(capsys, *command, "--json")
     report = json.loads(first.stdout)
     assert (first.returncode, report["exit_code"]) == (1, 1)
@@ -48,6 +48,7 @@ def test_a_folder_is_converted_and_the_same_command_goes_on(
     assert (good["frames"], broken["status"], broken["folder"]) == (3, "unreadable", None)
     assert {p.name for p in Path(good["folder"]).iterdir()} == {
         "tracks.parquet",
+        "clean.parquet",
         "frames.parquet",
         "skeleton.mp4",
         "manifest.json",
@@ -56,6 +57,9 @@ def test_a_folder_is_converted_and_the_same_command_goes_on(
     second = vid2kp_here(capsys, *command)
     assert second.returncode == 1
     assert "were finished before" in second.stdout
+    assert f"How usable they are: {out / 'report.html'}" in second.stdout
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert good["pseudonym"] in page and broken["reason"] in page and NAME not in page
     assert good["pseudonym"] in second.stdout
     assert broken["reason"] in second.stdout
     for run in (first, second):

@@ -30,6 +30,7 @@ class BatchOptions:
         stall_seconds: a worker that shows no progress for so long is stopped.
         memory: bytes that one video may take beside the model; None for no limit.
         recycle: videos after which a worker is replaced by a fresh one.
+        report: write the report at the end.
     """
 
     jobs: int | Literal["auto"] = "auto"
@@ -41,6 +42,7 @@ class BatchOptions:
     stall_seconds: float = 300.0
     memory: int | None = 4 * GIGABYTE
     recycle: int = 100
+    report: bool = True
 
     def __post_init__(self) -> None:
         if self.jobs != "auto" and self.jobs < 1:

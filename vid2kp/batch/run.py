@@ -29,9 +29,10 @@ from vid2kp.batch.plan import make_plan, shortened
 from vid2kp.batch.pool import Pool, PoolOptions, available_cores
 from vid2kp.batch.workload import Way, Workload
 from vid2kp.convert import ConvertOptions, VideoResult
-from vid2kp.errors import ModelError, OutputError, PrivacyError, UsageError
+from vid2kp.errors import ModelError, OutputError, PrivacyError, UsageError, Vid2kpError
 from vid2kp.files import output_errors
 from vid2kp.privacy.pseudonym import Key, Links, private_folder, private_path
+from vid2kp.render.report import write_report
 
 ALL_DELIVERED: Final = 0
 SOME_FAILED: Final = 1
@@ -102,13 +103,14 @@ def run(
             progress=progress,
         )
         interrupted = _work(workload)
+        reported = interrupted or not batch.report or _report(out, ledger)
         result = BatchResult(
             results=tuple(workload.results),
             skipped=frozenset(workload.skipped),
             exit_code=INTERRUPTED if interrupted else _exit_code(workload.results),
             folder=out,
             private=private,
-            notes=_notes(found, batch, limited=ready.limited),
+            notes=_notes(found, batch, limited=ready.limited, reported=reported),
         )
         ledger.log("end", exit_code=result.exit_code)
         return result
@@ -124,6 +126,16 @@ def _work(workload: Workload) -> bool:
         workload.abandon()
     workload.write_index()
     return interrupted
+
+
+def _report(out: Path, ledger: Ledger) -> bool:
+    """Whether the report was written; without it the results are complete all the same."""
+    try:
+        write_report(out)
+    except Vid2kpError as error:
+        ledger.log("no report", reason=str(error))
+        return False
+    return True
 
 
 def _dry_run(
@@ -264,8 +276,10 @@ def _exit_code(results: Sequence[VideoResult]) -> int:
     return SOME_FAILED if delivered else NOTHING_DELIVERED
 
 
-def _notes(found: Found, batch: BatchOptions, *, limited: bool) -> tuple[str, ...]:
+def _notes(found: Found, batch: BatchOptions, *, limited: bool, reported: bool) -> tuple[str, ...]:
     notes = []
+    if not reported:
+        notes.append("The report could not be written; vid2kp report OUT tries again.")
     if found.closed:
         notes.append(
             f"{len(found.closed)} folders of the inputs may not be read and were left out; the "

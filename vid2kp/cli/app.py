@@ -16,6 +16,7 @@ from vid2kp.cli.labelme2coco import labelme2coco
 from vid2kp.cli.models import models
 from vid2kp.cli.probe import probe
 from vid2kp.cli.render import render
+from vid2kp.cli.report import report
 from vid2kp.cli.synth import synth
 from vid2kp.cli.train import train
 from vid2kp.cli.verify import verify
@@ -49,6 +50,7 @@ def _root(
 app.command(epilog="Example: vid2kp convert videos/ -o results")(convert)
 app.command(epilog="Example: vid2kp render OUT/<pseudonym> -o skeleton.mp4 --trail 1")(render)
 app.command(epilog="Example: vid2kp clean OUT/<pseudonym> -o clean.parquet")(clean)
+app.command(epilog="Example: vid2kp report OUT")(report)
 app.command(epilog="Example: vid2kp verify OUT --links OUT.private/links.csv")(verify)
 app.command(epilog="Example: vid2kp probe --decode videos/")(probe)
 app.add_typer(models, name="models", epilog="Example: vid2kp models list")
