@@ -46,6 +46,7 @@ from tampered_videos import (
 )
 
 from vid2kp.files import fix_time
+from vid2kp.tracks.index import INDEX_SCHEMA, read_index
 from vid2kp.tracks.schema import FRAMES_SCHEMA, TRACKS_SCHEMA, parquet_writer
 
 
@@ -339,6 +340,25 @@ def index_with_a_path_as_reason(folder: Path) -> None:
     deliverable.write_index(folder.parent / "index.parquet", rows)
 
 
+def _index_with(folder: Path, column: str, value: object) -> None:
+    """The index again, with the encodings of the format and that value in every row."""
+    path = folder.parent / "index.parquet"
+    rows = read_index(path)
+    field = rows.schema.get_field_index(column)
+    values = pa.array([value] * rows.num_rows, rows.schema.field(column).type)
+    with path.open("wb") as file, parquet_writer(file, INDEX_SCHEMA) as writer:
+        writer.write_table(rows.set_column(field, column, values).cast(INDEX_SCHEMA))
+    fix_time(path)
+
+
+def index_with_words_to_look_at(folder: Path) -> None:
+    _index_with(folder, "look", "unseen,surname")
+
+
+def index_with_a_number_that_is_none(folder: Path) -> None:
+    _index_with(folder, "jitter", float("nan"))
+
+
 def report_with_a_picture(folder: Path) -> None:
     (folder.parent / "report.html").write_text('<!doctype html><img src="data:image/png;base64,">')
 
@@ -413,5 +433,7 @@ TAMPERED: list[tuple[Tamper, str, bool]] = [
     (index_of_other_videos, "index", True),
     (index_with_a_name, "index", True),
     (index_with_a_path_as_reason, "index", True),
+    (index_with_words_to_look_at, "index", True),
+    (index_with_a_number_that_is_none, "index", True),
     (report_with_a_picture, "report", True),
 ]
