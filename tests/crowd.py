@@ -42,6 +42,16 @@ def infant(time: float, x: float = 300, y: float = 240, *, seed: int = 0) -> np.
     return body + np.array([x, y])
 
 
+def adult(x: float, y: float, *, length: float = 700) -> np.ndarray:
+    """A standing adult: small head, long legs."""
+    body = person(0, 0, length=length)
+    for name, right, down in (("eye", 0.018, -0.35), ("ear", 0.04, -0.34), ("knee", 0.07, 0.3),
+                              ("ankle", 0.07, 0.55), ("foot", 0.08, 0.58)):  # fmt: skip
+        for side, sign in (("right", -1), ("left", 1)):
+            body[INFANT22.index(f"{side}_{name}")] = np.array([sign * right, down]) * length
+    return body + np.array([x, y])
+
+
 def only(body: np.ndarray, *parts: str) -> np.ndarray:
     """The body with nothing but these parts."""
     body = body.copy()

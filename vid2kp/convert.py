@@ -53,6 +53,8 @@ class ConvertOptions:
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
         batch_size: pictures looked at together; None for what suits the device.
         people: the ``infant`` alone, or ``all``.
+        rotate: counter-clockwise degrees by which pictures are turned for the network; ``auto``
+            for what puts the infant's head up. Tracks are those of the picture as it is shown.
         zoom: ``auto`` crops to the infant, ``off`` always looks at the whole frame, as is done for
             everybody when ``people`` is ``all``.
         start: seconds after the first frame at which to begin.
@@ -67,6 +69,7 @@ class ConvertOptions:
     batch_size: int | None = None
     people: Literal["infant", "all"] = "infant"
     zoom: Literal["auto", "off"] = "auto"
+    rotate: Literal["auto", "0", "90", "180", "270"] = "auto"
     start: float = 0.0
     duration: float | None = None
     video: bool = True
@@ -222,7 +225,10 @@ def _watch(
     from vid2kp.pose.watch import Watcher, sample_decoded
 
     spool.clear()
-    watcher: Watcher[Frame] = Watcher(estimator, sample_decoded, zoom=options.zooms)
+    rotation = None if options.rotate == "auto" else int(options.rotate)
+    watcher: Watcher[Frame] = Watcher(
+        estimator, sample_decoded, zoom=options.zooms, rotation=rotation
+    )
     size = (0, 0)
     with run_ahead(reader.frames()) as frames:
         for seen in watcher.watch(frames):
@@ -239,13 +245,22 @@ def _watch(
                     view=None if frame.planes is None else _view_box(seen.view),
                     rotation=round(seen.view.rotation),
                     identities=tracked.identities,
+                    nearby=seen.nearby,
                     keypoints=tracked.people.keypoints,
                     confidence=tracked.people.confidence,
                 )
             )
             if progress:
                 progress(frame.index + 1, reader.info.header_frames)
-    return FirstPass(reader, reader.summary, watcher.choice(), size, watcher.zoom.moves)
+    return FirstPass(
+        reader,
+        reader.summary,
+        watcher.choice(),
+        size,
+        crops=watcher.zoom.moves,
+        turns=watcher.direction.moves,
+        rotation=watcher.direction.rotation,
+    )
 
 
 def _view_box(view: View) -> tuple[float, float, float, float]:
@@ -274,7 +289,7 @@ def _write_tracks(
             poses = _named(spooled, first.choice)
             infant = poses.get(INFANT)
             swapped = sides.update(spooled.time, infant.xy) if infant else []
-            subject = first.choice.subject(spooled.identities)
+            subject = first.choice.subject((*spooled.identities, *spooled.nearby))
             tracks.write(
                 spooled.frame,
                 spooled.time,
@@ -289,7 +304,7 @@ def _write_tracks(
                 width=spooled.width,
                 height=spooled.height,
                 suspect=spooled.suspect,
-                people=len(spooled.identities),
+                people=len(spooled.identities) + len(spooled.nearby),
                 subject=subject,
                 view=spooled.view,
                 rotation=spooled.rotation,
@@ -323,6 +338,7 @@ def _effective(options: ConvertOptions, estimator: Estimator) -> dict[str, Scala
         "clean": options.clean,
         "people": options.people,
         "precision": estimator.precision,
+        "rotate": options.rotate,
         "start": options.start,
         "video": options.video,
         "zoom": "auto" if options.zooms else "off",

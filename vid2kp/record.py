@@ -36,6 +36,8 @@ class FirstPass:
         choice: who is the infant.
         size: (width, height) of the first frame, display pixels.
         crops: how often the crop changed.
+        turns: how often the turn of the picture changed.
+        rotation: the last one, counter-clockwise degrees.
     """
 
     reader: VideoReader
@@ -43,6 +45,8 @@ class FirstPass:
     choice: Choice
     size: tuple[int, int]
     crops: int
+    turns: int
+    rotation: int
 
 
 @dataclass
@@ -162,6 +166,8 @@ def manifest_of(
             "frames_lost": first.summary.lost_frames,
             "people": len(first.choice.people),
             "crop_changes": first.crops,
+            "turn_changes": first.turns,
+            "rotation": first.rotation,
         },
         options=dict(options),
         render=dict(render),

@@ -5,21 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from belief_maps import person
-from crowd import FPS, follow, infant, only, people
+from crowd import FPS, adult, follow, infant, only, people
 
 from vid2kp.pose.choose import WEIGHTS, choose_infant
 from vid2kp.pose.identity import IdentityStatistics, Parts, RunningMean
 from vid2kp.pose.skeleton import BODY25, INFANT22
-
-
-def adult(x: float, y: float, *, length: float = 700) -> np.ndarray:
-    """A standing adult: small head, long legs."""
-    body = person(0, 0, length=length)
-    for name, right, down in (("eye", 0.018, -0.35), ("ear", 0.04, -0.34), ("knee", 0.07, 0.3),
-                              ("ankle", 0.07, 0.55), ("foot", 0.08, 0.58)):  # fmt: skip
-        for side, sign in (("right", -1), ("left", 1)):
-            body[INFANT22.index(f"{side}_{name}")] = np.array([sign * right, down]) * length
-    return body + np.array([x, y])
 
 
 def test_the_only_infant_is_chosen_and_certain() -> None:

@@ -58,6 +58,10 @@ def convert(
     zoom: Annotated[
         Literal["auto", "off"], typer.Option(help="Look again at a crop around the infant.")
     ] = "auto",
+    rotate: Annotated[
+        Literal["auto", "0", "90", "180", "270"],
+        typer.Option(help="Turn pictures by this for the network; auto: the infant's head up."),
+    ] = "auto",
     start: Annotated[float, typer.Option(min=0, help="Seconds to leave out at the start.")] = 0.0,
     length: Annotated[
         float | None, typer.Option("--duration", min=0.001, help="Seconds to convert.")
@@ -102,6 +106,7 @@ def convert(
         batch_size=_number(batch_size, "batch size"),
         people=people,
         zoom=zoom,
+        rotate=rotate,
         start=start,
         duration=length,
         video=not no_video,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
 from vid2kp.errors import UsageError
+
+if TYPE_CHECKING:
+    from vid2kp.training.synthetic_video import VideoOptions
 
 _LEAST_SIDE = 32
 
@@ -19,6 +22,18 @@ def synth(
         int, typer.Option(metavar="COUNT", help="How many labelled pictures.", min=0)
     ] = 0,
     video: Annotated[bool, typer.Option("--video", help="A video with its true tracks.")] = False,
+    scene: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EVENTS",
+            help="A video of a scene in which this happens, joined by +: arms, adult, crowd, twin, "
+            "blanket, knock, light, leave; or alone.",
+        ),
+    ] = None,
+    fill: Annotated[
+        float,
+        typer.Option(help="Size of the video's infant, up to 1: all the picture.", min=0.05, max=1),
+    ] = 0.8,
     seed: Annotated[int, typer.Option(help="The same seed gives the same infants.")] = 0,
     size: Annotated[
         str | None,
@@ -36,16 +51,24 @@ def synth(
     """Make synthetic infants: labelled pictures to train on, or a video with its true tracks.
 
     Pictures come with COCO keypoint annotations (annotations.json), a video with tracks.parquet
-    and frames.parquet.
+    and frames.parquet. The video of a scene has the tracks of everybody in it.
     """
-    if not images and not video:
-        raise UsageError("Nothing was asked for.", hint="Give --images COUNT, or --video.")
+    if not images and not video and scene is None:
+        raise UsageError(
+            "Nothing was asked for.", hint="Give --images COUNT, --video, or --scene EVENTS."
+        )
+    from vid2kp.training.synthetic_video import VideoOptions
+
     screen = Screen(as_json=as_json, quiet=quiet)
     made: dict[str, object] = {}
     if images:
         made |= _write_images(screen, out, images, seed, size, device)
-    if video:
-        made |= _write_video(screen, out, seed, size, seconds, fps, direction)
+    if video or scene is not None:
+        width, height = _sides(size or "960x540")
+        options = VideoOptions(
+            seconds=seconds, fps=fps, width=width, height=height, direction=direction, fill=fill
+        )
+        made |= _write_video(screen, out, seed, options, scene)
     screen.document(made)
 
 
@@ -72,28 +95,23 @@ def _write_images(
 
 
 def _write_video(
-    screen: Screen,
-    out: Path,
-    seed: int,
-    size: str | None,
-    seconds: float,
-    fps: float,
-    direction: float,
+    screen: Screen, out: Path, seed: int, options: VideoOptions, scene: str | None
 ) -> dict[str, object]:
-    from vid2kp.training.synthetic_video import VideoOptions, write_video
+    from vid2kp.training.scenes import SceneOptions, write_scene
+    from vid2kp.training.synthetic_video import write_video
 
-    width, height = _sides(size or "960x540")
-    options = VideoOptions(
-        seconds=seconds, fps=fps, width=width, height=height, direction=direction
-    )
     with screen.progress("{task.completed:,}/{task.total:,}") as progress:
-        task = progress.add_task("rendering video", total=round(seconds * fps))
-        files = write_video(
-            out,
-            seed=seed,
-            options=options,
-            progress=lambda done, _: progress.update(task, completed=done),
-        )
+        task = progress.add_task("rendering video", total=round(options.seconds * options.fps))
+
+        def show(done: int, _: int) -> None:
+            progress.update(task, completed=done)
+
+        if scene is None:
+            files = write_video(out, seed=seed, options=options, progress=show)
+        else:
+            events = () if scene == "alone" else tuple(scene.split("+"))
+            happening = SceneOptions(events=events, video=options)
+            files = write_scene(out, seed=seed, options=happening, progress=show)
     screen.line(f"video: {files.video}")
     screen.line(f"its true tracks: {files.tracks}")
     return {"video": str(files.video), "tracks": str(files.tracks), "frames": str(files.frames)}

@@ -9,7 +9,7 @@ same score makes the frames in which both are seen ambiguous.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -39,6 +39,12 @@ _RIVAL = 0.15
 
 _RIVAL_PERSISTENCE = 0.05
 """A person seen in fewer of the frames is nobody's rival."""
+
+_ADULT_SIZE, _ADULT_PROPORTIONS = 1.6, 0.2
+"""Somebody who is so many times larger, and whose proportions are by so much less an infant's, is
+an adult beside the infant, and no rival."""
+
+_AFAR = "Ambiguous where somebody else with nearly the same score is in the whole frame"
 
 # Lengths in torsos (neck to middle of the hips): ear to ear, and hip to ankle, of adults (Drillis
 # and Contini 1966) and of infants of three months (Snyder et al. 1977), in round numbers.
@@ -71,11 +77,22 @@ class Candidate:
         identities: the numbers that are this person, in the order of time.
         parts: the parts of the score, see `WEIGHTS`, each in [0, 1].
         score: their weighted sum, in [0, 1].
+        length: square root of the area that the body takes up, display pixels.
     """
 
     identities: tuple[int, ...]
     parts: dict[str, float]
     score: float
+    length: float
+
+    def rivals(self, infant: Candidate) -> bool:
+        """Whether this person might be the infant as well, who was chosen or is followed."""
+        adult = (
+            self.length > _ADULT_SIZE * infant.length
+            and self.parts["proportions"] < infant.parts["proportions"] - _ADULT_PROPORTIONS
+        )
+        is_near = self.score > infant.score - _RIVAL
+        return is_near and not adult and self.parts["persistence"] > _RIVAL_PERSISTENCE
 
 
 @dataclass(frozen=True)
@@ -96,6 +113,13 @@ class Choice:
     def infant(self) -> frozenset[int]:
         """Numbers of the identities that are the infant."""
         return frozenset(self.people[0].identities) if self.people else frozenset()
+
+    def with_rivals(self, rivals: frozenset[int]) -> Choice:
+        """The same choice with more rivals: people who were seen from afar alone."""
+        if not rivals:
+            return self
+        reason = f"{self.reason[:-1]}. {_AFAR}."
+        return replace(self, rivals=self.rivals | rivals, reason=reason)
 
     def person_of(self, identity: int) -> int | None:
         """Place of an identity's person in ``people`` (0 is the infant), None if forgotten."""
@@ -133,12 +157,7 @@ def choose_infant(
         (_candidate(person, frames, largest) for person in people),
         key=lambda candidate: (-candidate.score, candidate.identities),
     )
-    rivals = [
-        candidate
-        for candidate in candidates[1:]
-        if candidate.score > candidates[0].score - _RIVAL
-        and candidate.parts["persistence"] > _RIVAL_PERSISTENCE
-    ]
+    rivals = [candidate for candidate in candidates[1:] if candidate.rivals(candidates[0])]
     return Choice(
         tuple(candidates),
         frozenset(identity for rival in rivals for identity in rival.identities),
@@ -200,7 +219,7 @@ def _candidate(person: list[IdentityStatistics], frames: int, largest: float) ->
         "size": min(1.0, 3 * _mean(person, "size") / max(largest, 1e-9)),
     }
     score = sum(weight * parts[name] for name, weight in WEIGHTS.items())
-    return Candidate(tuple(s.identity for s in person), parts, score)
+    return Candidate(tuple(s.identity for s in person), parts, score, _mean(person, "size"))
 
 
 def _mean(person: list[IdentityStatistics], of: str) -> float:

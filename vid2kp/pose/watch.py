@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vid2kp.pose.blend import Blend
 from vid2kp.pose.choose import Choice, choose_infant
+from vid2kp.pose.company import Company
+from vid2kp.pose.direction import TURNS, Direction
 from vid2kp.pose.estimate import Estimator
 from vid2kp.pose.framing import FrameLike, View, keypoints_to_display, sample, sample_image
+from vid2kp.pose.oks import Floats
 from vid2kp.pose.people import People
 from vid2kp.pose.track import Tracked, Tracker
 from vid2kp.pose.zoom import Zoom, ZoomOptions
@@ -40,6 +44,10 @@ class Shown(Protocol):
 
 Picture = TypeVar("Picture", bound=Shown)
 
+_SIGHT = 0.25
+"""Of people with equal scores as an infant, the one that the network sees better by four times the
+difference is looked at closely."""
+
 
 @dataclass(frozen=True, eq=False)
 class Still:
@@ -62,11 +70,19 @@ class Still:
 
 @dataclass(frozen=True, eq=False)
 class Seen(Generic[Picture]):
-    """One frame, who was seen in it, and what part of it the network looked at."""
+    """One frame and who was seen in it.
+
+    Attributes:
+        frame: as it came.
+        tracked: the people of the view, in display pixels.
+        view: what part of the frame the network looked at.
+        nearby: numbers of people outside of the view who were there a moment ago.
+    """
 
     frame: Picture
     tracked: Tracked
     view: View
+    nearby: tuple[int, ...] = ()
 
 
 def sample_decoded(frame: FrameLike, view: View) -> NDArray[np.uint8] | None:
@@ -98,15 +114,20 @@ def look_at_picture(estimator: Estimator, image: NDArray[np.uint8], *, zoom: boo
 class Watcher(Generic[Picture]):
     """Watches one video: finds people, gives them identities, keeps the view on the infant.
 
+    Whatever it decides, it decides between chunks of a fixed number of frames.
+
     Args:
         estimator: the network.
         sampler: makes network inputs of frames: `sample_decoded` or `sample_still`.
         zoom: whether to crop to the infant.
+        rotation: counter-clockwise degrees by which to turn pictures; None for what puts the
+            infant's head up.
         options: how the crop behaves.
 
     Attributes:
         tracker: identities and their statistics.
-        zoom: the view; ``zoom.moves`` counts its changes.
+        zoom: the view; ``zoom.moves`` counts the changes of the crop.
+        direction: which way up; ``direction.moves`` counts its changes.
     """
 
     def __init__(
@@ -115,14 +136,21 @@ class Watcher(Generic[Picture]):
         sampler: Callable[[Picture, View], NDArray[np.uint8] | None],
         *,
         zoom: bool = True,
+        rotation: int | None = None,
         options: ZoomOptions | None = None,
     ) -> None:
         self.estimator = estimator
         self._sampler = sampler
         self.tracker = Tracker(estimator.skeleton)
         self.zoom = Zoom(estimator.card.input_size, options)
+        self.direction = Direction(estimator.skeleton, fixed=rotation)
+        self._company = Company(estimator.skeleton)
+        self._blend = Blend()
         self._zooming = zoom
         self._size: tuple[int, int] | None = None
+        self._chunks = 0
+        self._search_again, self._turn_again = False, not self.direction.is_fixed
+        self._before: Seen[Picture] | None = None
 
     def watch(self, frames: Iterable[Picture]) -> Iterator[Seen[Picture]]:
         """Everybody in every frame, in the order of the frames."""
@@ -133,71 +161,206 @@ class Watcher(Generic[Picture]):
                 Seen(frame, self.tracker.update(frame.index, frame.time, found), view)
                 for frame, found, view in zip(chunk, people, self._views(chunk), strict=True)
             ]
+            infant = self._choice().infant
+            seen = self._blended(seen, infant)
+            self._follow(seen, infant)
             if self._zooming:
-                self._follow(seen)
-            yield from seen
+                self._glance(seen, infant)
+            self._before = seen[-1]
+            self._chunks += 1
+            yield from (replace(one, nearby=self._company.present) for one in seen)
 
     def choice(self) -> Choice:
         """Who is the infant, from what was seen so far."""
+        choice = self._choice()
+        if not choice.people:
+            return choice
+        return choice.with_rivals(self._company.rivals(choice.people[0]))
+
+    def _choice(self) -> Choice:
+        """Who of those followed closely is the infant."""
         return choose_infant(self.tracker.statistics, frames=self.tracker.frames)
+
+    # -----------------------------------------------------------------------------------------
+    # Where to look
 
     def _look(self, chunk: Sequence[Picture]) -> list[People]:
         """The people of each frame; starts with a search when there is no crop yet."""
         size = (chunk[-1].width, chunk[-1].height)
         if size != self._size:
-            self._size = size
+            self._size, self._before = size, None
             self.zoom.forget()
+        probe = chunk[:: self.zoom.options.probe]
         if not self._zooming:
+            if self._turn_again:
+                self._turn(probe)
             return self._find(chunk, self._views(chunk))
-        if self.zoom.box is None:
+        if self.zoom.box is None or self._search_again:
             return self._search(chunk)
+        if self._turn_again:
+            self._turn(probe)
         people = self._find(chunk, self._views(chunk))
         empty = sum(len(found) == 0 for found in people)
         if empty < self.zoom.options.lost * len(chunk):
             return people
-        self.zoom.forget()
         return self._search(chunk)
 
     def _search(self, chunk: Sequence[Picture]) -> list[People]:
         """Search some whole frames; if somebody is there, look at all of the chunk closely."""
+        self._search_again = False
+        self.zoom.forget()
         probe = chunk[:: self.zoom.options.probe]
-        sizes = [self.zoom.search_views(f.width, f.height) for f in probe]
-        searched = [self._find(probe, views) for views in zip(*sizes, strict=True)]
-        people = max(searched, key=_total_worth)
-        if not any(map(len, people)):
+        found = self._search_whole(probe)
+        if found is None:
             return [People.none(len(self.estimator.skeleton)) for _ in chunk]
-        self._approach(probe, people)
+        self._approach(probe, found)
+        if self._turn_again:
+            self._turn(probe)
         return self._find(chunk, self._views(chunk))
 
-    def _approach(self, probe: Sequence[Picture], people: Sequence[People]) -> None:
+    def _search_whole(self, probe: Sequence[Picture]) -> list[_Sight] | None:
+        """The likeliest infant in whole frames, as large as it is seen best; None for nobody.
+
+        Pictures are turned further only if nobody is found: the network knows every direction.
+        """
+        for turn in self._turns_to_search():
+            self.zoom.rotation = turn
+            sizes = [self.zoom.search_views(f.width, f.height) for f in probe]
+            sights = [self._likeliest(probe, views) for views in zip(*sizes, strict=True)]
+            best = max(sights, key=lambda sight: sight[0])
+            if best[1]:
+                self._turn_again |= turn != self.direction.rotation
+                return best[1]
+        self.zoom.rotation = self.direction.rotation
+        return None
+
+    def _turns_to_search(self) -> list[int]:
+        """All four at first; later the one in use and another one, not to search for ever."""
+        now = self.direction.rotation
+        others = [] if self.direction.is_fixed else [turn for turn in TURNS if turn != now]
+        if others and self._chunks:
+            others = [others[self._chunks % len(others)]]
+        return [now, *others]
+
+    def _approach(self, probe: Sequence[Picture], sights: list[_Sight]) -> None:
         """Crop to whoever was found, again and again, unless the network sees less there."""
         width, height = probe[-1].width, probe[-1].height
         place = ((width - 1) / 2, (height - 1) / 2, float(max(width, height)))
         self.zoom.move_to(place)
         for _ in range(self.zoom.options.refine):
-            best = [found.keypoints[_largest(found)] for found in people if len(found)]
-            if not best or not self.zoom.follow(np.stack(best)):
+            if not self.zoom.follow(np.stack([sight.keypoints for sight in sights])):
                 return
-            closer = self._find(probe, self._views(probe))
-            if _total_worth(closer) < self.zoom.options.keep * _total_worth(people):
+            _, closer = self._likeliest(probe, self._views(probe), near=sights)
+            if _worth(closer) < self.zoom.options.keep * _worth(sights):
                 self.zoom.move_to(place)
                 return
-            people, place = closer, self.zoom.place or place
+            sights, place = closer, self.zoom.place or place
+
+    def _turn(self, probe: Sequence[Picture]) -> None:
+        """Look at some frames in all four directions, and keep the best."""
+        self._turn_again = False
+        votes = []
+        for turn in TURNS:
+            self.zoom.rotation = turn
+            _, sights = self._likeliest(probe, self._views(probe))
+            votes += [(turn, sight.keypoints, sight.score) for sight in sights]
+        self.direction.lock(votes)
+        self.zoom.rotation = self.direction.rotation
+
+    def _likeliest(
+        self,
+        frames: Sequence[Picture],
+        views: Sequence[View],
+        near: Sequence[_Sight] = (),
+    ) -> tuple[float, list[_Sight]]:
+        """The likeliest infant of some frames, by the score by which the infant is chosen.
+
+        Args:
+            frames: in the order of time.
+            views: one each.
+            near: sights of who is looked for; the person who lies there is taken. Without, the
+                one with the best score.
+
+        Returns:
+            How likely an infant it is, and how well seen; its sights.
+        """
+        tracker = Tracker(self.estimator.skeleton)
+        seen: dict[int, list[_Sight]] = {}
+        for frame, people in zip(frames, self._find(frames, views), strict=True):
+            tracked = tracker.update(frame.index, frame.time, people)
+            for i, identity in enumerate(tracked.identities):
+                sight = _Sight(tracked.people.keypoints[i], float(tracked.people.score[i]))
+                seen.setdefault(identity, []).append(sight)
+        ranked = [
+            (person.score, [sight for i in person.identities for sight in seen[i]])
+            for person in choose_infant(tracker.statistics, frames=len(frames)).people
+        ]
+        if near:
+            ranked = [one for one in ranked if _overlap(one[1], near)]
+        if not ranked:
+            return 0.0, []
+        return max(
+            ((score + _SIGHT * _worth(sights) / len(frames), sights) for score, sights in ranked),
+            key=lambda one: one[0],
+        )
+
+    # -----------------------------------------------------------------------------------------
+    # Between chunks
+
+    def _blended(self, seen: list[Seen[Picture]], infant: frozenset[int]) -> list[Seen[Picture]]:
+        """The frames of a chunk with the infant going on from where it was in another view."""
+        before = self._before
+        if before is not None and not _same_view(before.view, seen[0].view):
+            self._take_over(before, seen[0].view, infant)
+        return [replace(one, tracked=self._settled(one)) for one in seen]
+
+    def _take_over(self, before: Seen[Picture], view: View, infant: frozenset[int]) -> None:
+        """Looks at the frame before a change of the view once more, through the new one."""
+        self._blend.forget()
+        shown = _pose_of(before, infant)
+        if shown is None:
+            return
+        (again,) = self._find([before.frame], [view])
+        near = [pose for pose in again.keypoints if _overlap([_Sight(pose, 1.0)], [shown[1]])]
+        if near:
+            self._blend.change(shown[0], shown[1].keypoints, near[0], before.frame.time)
+
+    def _settled(self, one: Seen[Picture]) -> Tracked:
+        people, identities = one.tracked.people, one.tracked.identities
+        keypoints = [
+            self._blend(identity, pose, one.frame.time)
+            for identity, pose in zip(identities, people.keypoints, strict=True)
+        ]
+        if not keypoints:
+            return one.tracked
+        moved = np.stack(keypoints).astype(np.float32)
+        return Tracked(replace(people, keypoints=moved), identities)
+
+    def _follow(self, seen: Sequence[Seen[Picture]], infant: frozenset[int]) -> None:
+        """Move the crop, or doubt the direction, for the chunk to come."""
+        poses = [pose[1] for one in seen if (pose := _pose_of(one, infant)) is not None]
+        if self._zooming and poses and not self._search_again:
+            self.zoom.follow(np.stack([pose.keypoints for pose in poses]))
+        if self.direction.is_doubtful((pose.keypoints, pose.score) for pose in poses):
+            self._turn_again = True
+
+    def _glance(self, seen: Sequence[Seen[Picture]], infant: frozenset[int]) -> None:
+        """Now and then, look who else is in the whole frame."""
+        if self._chunks % self._company.options.every or self.zoom.box is None:
+            return
+        one = seen[len(seen) // 2]
+        view = self.zoom.whole_view(one.frame.width, one.frame.height, self._company.scale)
+        (people,) = self._find([one.frame], [view])
+        followed = _pose_of(one, infant)
+        keypoints = None if followed is None else followed[1].keypoints
+        if self._company.glance(one.frame.index, one.frame.time, people, keypoints):
+            self._search_again = True
+
+    # -----------------------------------------------------------------------------------------
+    # What the network sees
 
     def _views(self, frames: Sequence[Picture]) -> list[View]:
         return [self.zoom.view(frame.width, frame.height) for frame in frames]
-
-    def _follow(self, seen: Sequence[Seen[Picture]]) -> None:
-        """Move the crop, if it must, for the chunk to come."""
-        infant = self.choice().infant
-        poses = [
-            one.tracked.people.keypoints[place]
-            for one in seen
-            for place, identity in enumerate(one.tracked.identities)
-            if identity in infant
-        ]
-        if poses:
-            self.zoom.follow(np.stack(poses))
 
     def _find(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
         """The people of each frame in display pixels; nobody where a picture is lost."""
@@ -220,12 +383,34 @@ def _by_size(inputs: Sequence[NDArray[np.uint8] | None]) -> Iterator[list[int]]:
     yield from sizes.values()
 
 
-def _largest(people: People) -> int:
-    """The person with the largest product of size and completeness."""
-    low, high = np.nanmin(people.keypoints, 1), np.nanmax(people.keypoints, 1)
-    return int(np.argmax((high - low).max(1) * people.score))
+class _Sight(NamedTuple):
+    """One person in one frame: (K, 2) keypoints in display pixels and the network's score."""
+
+    keypoints: Floats
+    score: float
 
 
-def _total_worth(people: Sequence[People]) -> float:
-    """Sum over frames of the best person's score."""
-    return sum(float(found.score.max()) for found in people if len(found))
+def _worth(sights: Sequence[_Sight]) -> float:
+    """Sum over frames of the network's score."""
+    return sum(sight.score for sight in sights)
+
+
+def _overlap(sights: Sequence[_Sight], others: Sequence[_Sight]) -> bool:
+    """Whether the middle of one person's keypoints lies within the other's box."""
+    box = np.concatenate([other.keypoints for other in others])
+    middle = np.nanmedian(np.concatenate([sight.keypoints for sight in sights]), axis=0)
+    return bool((np.nanmin(box, 0) <= middle).all() and (middle <= np.nanmax(box, 0)).all())
+
+
+def _pose_of(one: Seen[Picture], infant: frozenset[int]) -> tuple[int, _Sight] | None:
+    """Identity and sight of the infant in a frame; None where it is not seen."""
+    for place, identity in enumerate(one.tracked.identities):
+        if identity in infant:
+            people = one.tracked.people
+            return identity, _Sight(people.keypoints[place], float(people.score[place]))
+    return None
+
+
+def _same_view(one: View, other: View) -> bool:
+    size = (one.width, one.height) == (other.width, other.height)
+    return size and np.array_equal(one.network_from_display, other.network_from_display)

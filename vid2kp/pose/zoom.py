@@ -61,7 +61,7 @@ class Zoom:
         options: when it moves.
 
     Attributes:
-        box: the crop in use, None while the whole frame is looked at.
+        rotation: counter-clockwise degrees by which the picture is turned.
         moves: how often the crop changed.
     """
 
@@ -69,6 +69,7 @@ class Zoom:
         self.options = options or ZoomOptions()
         self._input_size = input_size
         self._crop: Place | None = None
+        self.rotation = 0
         self.moves = 0
 
     @property
@@ -83,8 +84,8 @@ class Zoom:
         """The network input for frames of a display size, pixels."""
         if self._crop is not None:
             x, y, side = self._crop
-            return crop((x, y), side, size=self._input_size)
-        return whole_frame(width, height, size=self._input_size)
+            return crop((x, y), side, size=self._input_size, rotation=self.rotation)
+        return self.whole_view(width, height)
 
     @property
     def place(self) -> Place | None:
@@ -98,8 +99,12 @@ class Zoom:
 
     def search_views(self, width: int, height: int) -> tuple[View, ...]:
         """The whole frame at the sizes at which the infant is looked for."""
-        sizes = (8 * round(self._input_size * scale / 8) for scale in self.options.scales)
-        return tuple(whole_frame(width, height, size=size) for size in sizes)
+        return tuple(self.whole_view(width, height, scale) for scale in self.options.scales)
+
+    def whole_view(self, width: int, height: int, scale: float = 1.0) -> View:
+        """The whole frame, its longest side ``scale`` times that of the network's input."""
+        size = 8 * round(self._input_size * scale / 8)
+        return whole_frame(width, height, size=size, rotation=self.rotation)
 
     def forget(self) -> None:
         """Back to the whole frame: the infant was lost, or the picture changed its size."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -18,6 +19,7 @@ import vid2kp
 from vid2kp.files import output_errors, replacing
 from vid2kp.pose.skeleton import INFANT22, Skeleton
 from vid2kp.tracks.footer import Footer
+from vid2kp.tracks.schema import FRAMES_FILE, INFANT, TRACKS_FILE
 from vid2kp.tracks.store import FramesWriter, Pose, TracksWriter
 from vid2kp.training.body import ANGLES, pose_bodies, random_shape, rotation
 from vid2kp.training.look import Look, random_look
@@ -64,11 +66,44 @@ class VideoFiles:
     frames: Path
 
 
-class MovingInfant:
-    """One infant whose joint angles move smoothly in time, on its back.
+class Movement:
+    """Joint angles that move smoothly in time, of somebody lying on the back.
 
     General movements are made of slow travel between postures with small, faster components on
     top; here each angle is a sum of a smooth path through random postures and three sinusoids.
+
+    Args:
+        postures: (N, len(ANGLES)) random postures; one more is reached every `PAUSE` seconds.
+        strength: 1 = lively; 0 = lying still.
+        rng: phases and frequencies follow from it.
+    """
+
+    PAUSE = 2.2
+
+    def __init__(self, postures: Tensor, strength: float, rng: torch.Generator) -> None:
+        self._postures, self._strength = _lying(postures), strength
+        self._phase = 2 * math.pi * torch.rand(3, len(ANGLES), generator=rng)
+        self._frequency = torch.tensor([0.35, 0.9, 1.7])[:, None] * (
+            0.7 + 0.6 * torch.rand(3, len(ANGLES), generator=rng)
+        )
+
+    def __call__(self, time: Tensor) -> Tensor:
+        """(T, len(ANGLES)) joint angles at the given times (T,), seconds."""
+        place = time / self.PAUSE
+        index = place.floor().long().clamp(0, len(self._postures) - 2)
+        share = (place - index).clamp(0, 1)[:, None]
+        share = share * share * (3 - 2 * share)
+        path = torch.lerp(self._postures[index], self._postures[index + 1], share)
+        still = self._postures[:1]
+        swing = torch.tensor([0.10, 0.05, 0.025])[:, None, None] * torch.sin(
+            2 * math.pi * self._frequency[:, None] * time[None, :, None] + self._phase[:, None]
+        )
+        calm = torch.tensor([0.25 if name in _ROOT else 1.0 for name in ANGLES])
+        return still + self._strength * ((path - still) + swing.sum(0) * calm)
+
+
+class MovingInfant:
+    """One infant who moves on its back, alone in the picture.
 
     Args:
         options: size, direction and liveliness.
@@ -81,29 +116,15 @@ class MovingInfant:
         self.options, self.skeleton = options, skeleton
         self.noise = Noise(rng)
         self.shape = random_shape(1, rng)
-        count = 2 + math.ceil(options.seconds / _POSTURE_SECONDS)
-        self._postures = _lying(random_pose(count, rng))
-        self._phase = 2 * math.pi * torch.rand(3, len(ANGLES), generator=rng)
-        self._frequency = torch.tensor([0.35, 0.9, 1.7])[:, None] * (
-            0.7 + 0.6 * torch.rand(3, len(ANGLES), generator=rng)
-        )
-        self.look: Look = _plain_room(random_look(1, rng))
+        count = 2 + math.ceil(options.seconds / Movement.PAUSE)
+        self._movement = Movement(random_pose(count, rng), options.movement, rng)
+        self.look: Look = plain_room(random_look(1, rng))
         self.camera = self._camera()
         self._grain = torch.Generator().manual_seed(seed + 1)
 
     def pose(self, time: Tensor) -> Tensor:
         """(T, len(ANGLES)) joint angles at the given times (T,), seconds."""
-        place = time / _POSTURE_SECONDS
-        index = place.floor().long().clamp(0, len(self._postures) - 2)
-        share = (place - index).clamp(0, 1)[:, None]
-        share = share * share * (3 - 2 * share)
-        path = torch.lerp(self._postures[index], self._postures[index + 1], share)
-        still = self._postures[:1]
-        swing = torch.tensor([0.10, 0.05, 0.025])[:, None, None] * torch.sin(
-            2 * math.pi * self._frequency[:, None] * time[None, :, None] + self._phase[:, None]
-        )
-        calm = torch.tensor([0.25 if name in _ROOT else 1.0 for name in ANGLES])
-        return still + self.options.movement * ((path - still) + swing.sum(0) * calm)
+        return self._movement(time)
 
     def frames(
         self, time: Tensor
@@ -161,9 +182,6 @@ class MovingInfant:
         return Camera(turn, scale[None], offset[None], unit.distance)
 
 
-_POSTURE_SECONDS = 2.2
-
-
 def _lying(postures: Tensor) -> Tensor:
     """The same postures on the back, held calmly together: an infant does not jump about."""
     postures = postures.clone()
@@ -175,7 +193,7 @@ def _lying(postures: Tensor) -> Tensor:
     return first + 0.6 * (postures - first)
 
 
-def _plain_room(look: Look) -> Look:
+def plain_room(look: Look) -> Look:
     """No blanket, no mosaic, even light: a recording as a clinic would make it."""
     return replace(
         look,
@@ -208,12 +226,57 @@ def write_video(
     """
     options = options or VideoOptions()
     infant = MovingInfant(options, seed)
-    count = max(1, round(options.seconds * options.fps))
-    files = VideoFiles(folder / "video.mp4", folder / "tracks.parquet", folder / "frames.parquet")
+
+    def shots() -> Iterator[Shot]:
+        for time in frame_times(options.seconds, options.fps):
+            images, keypoints, seen = infant.frames(torch.tensor([time]))
+            certainty = np.where(seen[0] == 2, 1.0, 0.5).astype(np.float32)
+            yield Shot(images[0], {INFANT: Pose(keypoints[0], certainty)}, "certain")
+
+    return write_shots(folder, shots(), options, infant.skeleton, progress=progress)
+
+
+class Shot(NamedTuple):
+    """One frame: (H, W, 3) uint8 RGB, everybody's true pose by name, value of ``subject``."""
+
+    image: NDArray[np.uint8]
+    people: dict[str, Pose]
+    subject: str
+
+
+def frame_times(seconds: float, fps: float) -> list[float]:
+    """Times of the frames of a video of that length; at least one."""
+    return [index / fps for index in range(max(1, round(seconds * fps)))]
+
+
+def write_shots(
+    folder: Path,
+    shots: Iterable[Shot],
+    options: VideoOptions,
+    skeleton: Skeleton,
+    *,
+    preset: str = "slow",
+    progress: Callable[[int, int], None] | None = None,
+) -> VideoFiles:
+    """A video and its truth, frame by frame.
+
+    Args:
+        folder: made if need be.
+        shots: the frames, at `frame_times`.
+        options: length, size and so on of the video.
+        skeleton: keypoint set of the poses.
+        preset: x264's.
+        progress: called with (done, frames).
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    times = frame_times(options.seconds, options.fps)
+    files = VideoFiles(folder / "video.mp4", folder / TRACKS_FILE, folder / FRAMES_FILE)
     with output_errors():
         folder.mkdir(parents=True, exist_ok=True)
     footer = Footer(
-        skeleton=infant.skeleton,
+        skeleton=skeleton,
         width=options.width,
         height=options.height,
         fps=options.fps,
@@ -228,22 +291,19 @@ def write_video(
     with (
         replacing(files.video) as part,
         av.open(str(part), "w", format="mp4") as container,
-        TracksWriter(files.tracks, infant.skeleton) as tracks,
+        TracksWriter(files.tracks, skeleton) as tracks,
         FramesWriter(files.frames) as frames,
     ):
         stream = container.add_stream("libx264", rate=Fraction(options.fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = options.width, options.height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, _RATE)
-        stream.options = {"crf": str(options.crf), "preset": "slow"}
-        for index in range(count):
-            time = index / options.fps
-            images, keypoints, seen = infant.frames(torch.tensor([time]))
-            picture = av.VideoFrame.from_ndarray(images[0], format="rgb24")
+        stream.options = {"crf": str(options.crf), "preset": preset}
+        for index, (time, shot) in enumerate(zip(times, shots, strict=True)):
+            picture = av.VideoFrame.from_ndarray(shot.image, format="rgb24")
             picture.pts = round(time * _RATE)
             picture.time_base = Fraction(1, _RATE)
             container.mux(stream.encode(picture))
-            certainty = np.where(seen[0] == 2, 1.0, 0.5).astype(np.float32)
-            tracks.write(index, time, {"infant": Pose(keypoints[0], certainty)})
+            tracks.write(index, time, shot.people)
             frames.write(
                 index,
                 time,
@@ -251,11 +311,11 @@ def write_video(
                 width=options.width,
                 height=options.height,
                 suspect=False,
-                people=1,
-                subject="certain",
+                people=len(shot.people),
+                subject=shot.subject,
             )
             if progress:
-                progress(index + 1, count)
+                progress(index + 1, len(times))
         container.mux(stream.encode(None))
         tracks.finish(footer)
         frames.finish(footer)

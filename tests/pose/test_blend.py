@@ -1,0 +1,44 @@
+"""A change of view moves nothing at a stroke, and is forgotten in the end."""
+
+from __future__ import annotations
+
+import numpy as np
+from crowd import FPS, infant
+
+from vid2kp.pose.blend import Blend, BlendOptions
+
+
+def test_keypoints_go_on_from_where_they_were() -> None:
+    rng = np.random.default_rng(0)
+    shown = infant(0.0)
+    seen = shown + rng.normal(0, 3, shown.shape)
+    blend = Blend()
+    blend.change(7, shown, seen, 10.0)
+    np.testing.assert_allclose(blend(7, seen, 10.0), shown)
+    places = np.stack([blend(7, seen, 10.0 + i / FPS) for i in range(1000)])
+    steps = np.hypot(*np.moveaxis(np.diff(places, axis=0), -1, 0))
+    torso = 87  # of an infant of 300 pixels
+    assert steps.max() < 0.005 * torso
+    np.testing.assert_allclose(places[-1], seen, atol=0.01)
+
+
+def test_other_things_seen_are_no_shift() -> None:
+    shown = infant(0.0)
+    seen = shown.copy()
+    seen[4] += 100
+    seen[6] = np.nan
+    blend = Blend(BlendOptions(most=0.1))
+    blend.change(0, shown, seen, 0.0)
+    now = infant(0.04)
+    np.testing.assert_allclose(blend(0, now, 0.04), now)
+    assert np.isnan(blend(0, np.full((22, 2), np.nan), 0.04)).all()
+
+
+def test_it_is_that_person_s_alone() -> None:
+    shown = infant(0.0)
+    blend = Blend()
+    blend.change(3, shown, shown + 2, 0.0)
+    np.testing.assert_array_equal(blend(4, shown, 0.1), shown)
+    assert (blend(3, shown, 0.1) != shown).all()
+    blend.forget()
+    np.testing.assert_array_equal(blend(3, shown, 0.1), shown)
