@@ -40,9 +40,9 @@ _RIVAL = 0.15
 _RIVAL_PERSISTENCE = 0.05
 """A person seen in fewer of the frames is nobody's rival."""
 
-_ADULT_SIZE, _ADULT_PROPORTIONS = 1.6, 0.2
-"""Somebody who is so many times larger, and whose proportions are by so much less an infant's, is
-an adult beside the infant, and no rival."""
+_ADULT_TORSO, _ADULT_PROPORTIONS = 1.4, 0.1
+"""Somebody whose torso is so many times as long, and whose proportions are by so much less an
+infant's, is an adult beside the infant, and no rival."""
 
 _AFAR = "Ambiguous where somebody else with nearly the same score is in the whole frame"
 
@@ -77,18 +77,18 @@ class Candidate:
         identities: the numbers that are this person, in the order of time.
         parts: the parts of the score, see `WEIGHTS`, each in [0, 1].
         score: their weighted sum, in [0, 1].
-        length: square root of the area that the body takes up, display pixels.
+        torso: length of the torso, display pixels; 0 if it was never seen.
     """
 
     identities: tuple[int, ...]
     parts: dict[str, float]
     score: float
-    length: float
+    torso: float
 
     def rivals(self, infant: Candidate) -> bool:
         """Whether this person might be the infant as well, who was chosen or is followed."""
         adult = (
-            self.length > _ADULT_SIZE * infant.length
+            self.torso > _ADULT_TORSO * infant.torso
             and self.parts["proportions"] < infant.parts["proportions"] - _ADULT_PROPORTIONS
         )
         is_near = self.score > infant.score - _RIVAL
@@ -219,7 +219,7 @@ def _candidate(person: list[IdentityStatistics], frames: int, largest: float) ->
         "size": min(1.0, 3 * _mean(person, "size") / max(largest, 1e-9)),
     }
     score = sum(weight * parts[name] for name, weight in WEIGHTS.items())
-    return Candidate(tuple(s.identity for s in person), parts, score, _mean(person, "size"))
+    return Candidate(tuple(s.identity for s in person), parts, score, _mean(person, "torso"))
 
 
 def _mean(person: list[IdentityStatistics], of: str) -> float:

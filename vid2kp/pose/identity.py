@@ -47,6 +47,7 @@ class IdentityStatistics:
         confidence: mean confidence of the keypoints that were found.
         size: square root of the area that the body takes up.
         centre: (x, y) of its middle.
+        torso: from the neck to the middle of the hips.
         head: distance of the ears in lengths of the torso (neck to middle of the hips).
         leg: length of a leg, hip to knee to ankle, in lengths of the torso.
         first_centre: (2,) middle of the body when it was first seen.
@@ -62,6 +63,7 @@ class IdentityStatistics:
     confidence: RunningMean = field(default_factory=RunningMean)
     size: RunningMean = field(default_factory=RunningMean)
     centre: RunningMean = field(default_factory=RunningMean)
+    torso: RunningMean = field(default_factory=RunningMean)
     head: RunningMean = field(default_factory=RunningMean)
     leg: RunningMean = field(default_factory=RunningMean)
     first_centre: Floats = field(default_factory=lambda: np.full(2, np.nan))
@@ -99,6 +101,8 @@ class IdentityStatistics:
         self.size.add(float(body_size(keypoints)))
         self.centre.add(centre)
         torso = parts.torso(keypoints)
+        if torso > 0:
+            self.torso.add(torso)
         for mean, length in ((self.head, parts.head(keypoints)), (self.leg, parts.leg(keypoints))):
             if torso > 0 and np.isfinite(length / torso):
                 mean.add(length / torso)

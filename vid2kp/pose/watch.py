@@ -144,6 +144,7 @@ class Watcher(Generic[Picture]):
         self.tracker = Tracker(estimator.skeleton)
         self.zoom = Zoom(estimator.card.input_size, options)
         self.direction = Direction(estimator.skeleton, fixed=rotation)
+        self.zoom.rotation = self.direction.rotation
         self._company = Company(estimator.skeleton)
         self._blend = Blend()
         self._zooming = zoom

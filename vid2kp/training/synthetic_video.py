@@ -21,7 +21,7 @@ from vid2kp.pose.skeleton import INFANT22, Skeleton
 from vid2kp.tracks.footer import Footer
 from vid2kp.tracks.schema import FRAMES_FILE, INFANT, TRACKS_FILE
 from vid2kp.tracks.store import FramesWriter, Pose, TracksWriter
-from vid2kp.training.body import ANGLES, pose_bodies, random_shape, rotation
+from vid2kp.training.body import ANGLES, Body, pose_bodies, random_shape, rotation
 from vid2kp.training.look import Look, random_look
 from vid2kp.training.postures import random_pose
 from vid2kp.training.scene import Camera, photograph
@@ -139,13 +139,7 @@ class MovingInfant:
             COCO.
         """
         options, count = self.options, len(time)
-        body = pose_bodies({k: v.expand(count) for k, v in self.shape.items()}, self.pose(time))
-        camera = Camera(
-            self.camera.turn.expand(count, 3, 3),
-            self.camera.scale.expand(count),
-            self.camera.offset.expand(count, 2),
-            self.camera.distance.expand(count),
-        )
+        body, camera = self._posed(time)
         with torch.inference_mode():
             pictures, depth, hidden = photograph(
                 body,
@@ -156,11 +150,29 @@ class MovingInfant:
                 width=options.width,
             )
         grain = 0.012 * torch.randn(pictures.shape, generator=self._grain)
-        points, _ = camera.project(
-            torch.stack([body.joints[k] for k in self.skeleton.keypoints], 1)
-        )
+        points = self._points(body, camera)
         seen = visibility(points, depth, hidden, camera)
         return to_uint8(pictures + grain), points[..., :2].numpy().astype(np.float32), seen
+
+    def keypoints(self, time: Tensor) -> NDArray[np.float32]:
+        """(T, K, 2) keypoints in pixels at the given times (T,); nothing is drawn."""
+        return self._points(*self._posed(time))[..., :2].numpy().astype(np.float32)
+
+    def _posed(self, time: Tensor) -> tuple[Body, Camera]:
+        count = len(time)
+        body = pose_bodies({k: v.expand(count) for k, v in self.shape.items()}, self.pose(time))
+        camera = Camera(
+            self.camera.turn.expand(count, 3, 3),
+            self.camera.scale.expand(count),
+            self.camera.offset.expand(count, 2),
+            self.camera.distance.expand(count),
+        )
+        return body, camera
+
+    def _points(self, body: Body, camera: Camera) -> Tensor:
+        """(T, K, 3) pixels and depth."""
+        joints = torch.stack([body.joints[k] for k in self.skeleton.keypoints], 1)
+        return camera.project(joints)[0]
 
     def _camera(self) -> Camera:
         options = self.options
