@@ -30,7 +30,8 @@ WEIGHTS = {
 - persistence: share of the frames in which the person is seen.
 - completeness: share of the keypoints that are found.
 - stillness: 1 for a trunk that stays where it is, 0 for one that moves by half the body's size.
-- proportions: 1 for an infant's head and legs in relation to the torso, 0 for an adult's.
+- proportions: near 1 for an infant's head in relation to torso and shoulders, near 0 for an
+  adult's head and legs.
 - size: 1 from a third of the largest person's size on: less is somebody far away, or a doll.
 """
 
@@ -50,6 +51,9 @@ _AFAR = "Ambiguous where somebody else with nearly the same score is in the whol
 # and Contini 1966) and of infants of three months (Snyder et al. 1977), in round numbers.
 _ADULT_HEAD, _INFANT_HEAD = 0.30, 0.60
 _ADULT_LEG, _INFANT_LEG = 1.7, 1.1
+# The ears in distances of the shoulders' joints, from the same sources: told even of somebody
+# whose hips are out of the picture.
+_ADULT_HEAD_TO_SHOULDERS, _INFANT_HEAD_TO_SHOULDERS = 0.40, 0.75
 
 
 @dataclass(frozen=True)
@@ -238,15 +242,19 @@ def _spread(person: list[IdentityStatistics]) -> float:
 def _proportions(person: list[IdentityStatistics]) -> float:
     """1 for an infant's proportions, 0 for an adult's, 0.5 where they were not to be seen.
 
-    Bent legs and a turned head look shorter than they are: a short leg says little, a long one
-    much; the reverse holds of the head.
+    Bent legs, and those of somebody cut off by the border, look shorter than they are: a long
+    leg speaks for an adult, a short one for nobody.
     """
     parts = []
-    if any(identity.head.count for identity in person):
-        parts.append((_mean(person, "head") - _ADULT_HEAD) / (_INFANT_HEAD - _ADULT_HEAD))
-    if any(identity.leg.count for identity in person):
-        parts.append((_ADULT_LEG - _mean(person, "leg")) / (_ADULT_LEG - _INFANT_LEG))
-    return float(np.clip(parts, 0, 1).mean()) if parts else 0.5
+    for measure, adult, infant, most in (
+        ("head", _ADULT_HEAD, _INFANT_HEAD, 1.0),
+        ("head_to_shoulders", _ADULT_HEAD_TO_SHOULDERS, _INFANT_HEAD_TO_SHOULDERS, 1.0),
+        ("leg", _ADULT_LEG, _INFANT_LEG, 0.5),
+    ):
+        if any(getattr(identity, measure).count for identity in person):
+            share = (_mean(person, measure) - adult) / (infant - adult)
+            parts.append(float(np.clip(share, 0, most)))
+    return float(np.mean(parts)) if parts else 0.5
 
 
 def _reason(candidates: list[Candidate], rivals: list[Candidate]) -> str:

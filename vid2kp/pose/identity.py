@@ -49,6 +49,7 @@ class IdentityStatistics:
         centre: (x, y) of its middle.
         torso: from the neck to the middle of the hips.
         head: distance of the ears in lengths of the torso (neck to middle of the hips).
+        head_to_shoulders: distance of the ears in that of the shoulders.
         leg: length of a leg, hip to knee to ankle, in lengths of the torso.
         first_centre: (2,) middle of the body when it was first seen.
         last_centre: (2,) middle of the body when it was last seen.
@@ -65,6 +66,7 @@ class IdentityStatistics:
     centre: RunningMean = field(default_factory=RunningMean)
     torso: RunningMean = field(default_factory=RunningMean)
     head: RunningMean = field(default_factory=RunningMean)
+    head_to_shoulders: RunningMean = field(default_factory=RunningMean)
     leg: RunningMean = field(default_factory=RunningMean)
     first_centre: Floats = field(default_factory=lambda: np.full(2, np.nan))
     last_centre: Floats = field(default_factory=lambda: np.full(2, np.nan))
@@ -100,12 +102,16 @@ class IdentityStatistics:
         self.confidence.add(float(confidence[found].mean()))
         self.size.add(float(body_size(keypoints)))
         self.centre.add(centre)
-        torso = parts.torso(keypoints)
+        torso, head = parts.torso(keypoints), parts.head(keypoints)
         if torso > 0:
             self.torso.add(torso)
-        for mean, length in ((self.head, parts.head(keypoints)), (self.leg, parts.leg(keypoints))):
-            if torso > 0 and np.isfinite(length / torso):
-                mean.add(length / torso)
+        for mean, length, of in (
+            (self.head, head, torso),
+            (self.head_to_shoulders, head, parts.shoulders(keypoints)),
+            (self.leg, parts.leg(keypoints), torso),
+        ):
+            if of > 0 and np.isfinite(length):
+                mean.add(length / of)
 
 
 class Parts:
@@ -124,7 +130,8 @@ class Parts:
         self._neck, self._ears = find("neck"), find("right_ear", "left_ear")
         self._hips = find("right_hip", "left_hip")
         self._legs = [find(f"{s}_hip", f"{s}_knee", f"{s}_ankle") for s in ("right", "left")]
-        self._trunk = self._neck + self._hips + find("right_shoulder", "left_shoulder")
+        self._shoulders = find("right_shoulder", "left_shoulder")
+        self._trunk = self._neck + self._hips + self._shoulders
 
     def centre(self, keypoints: Floats) -> Floats:
         """(2,) middle of the trunk, or of all that was found of the body without a trunk."""
@@ -144,6 +151,12 @@ class Parts:
         if len(self._ears) < 2:
             return float("nan")
         return _distance(*keypoints[self._ears])
+
+    def shoulders(self, keypoints: Floats) -> float:
+        """From shoulder to shoulder."""
+        if len(self._shoulders) < 2:
+            return float("nan")
+        return _distance(*keypoints[self._shoulders])
 
     def leg(self, keypoints: Floats) -> float:
         """From hip to knee to ankle, the longer of both sides where both were found."""
