@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ from vid2kp.pose.company import Company
 from vid2kp.pose.direction import TURNS, Direction
 from vid2kp.pose.estimate import Estimator
 from vid2kp.pose.framing import FrameLike, View, keypoints_to_display, sample, sample_image
-from vid2kp.pose.oks import Floats
 from vid2kp.pose.people import People
+from vid2kp.pose.sight import Sight, overlap, worth
 from vid2kp.pose.track import Tracked, Tracker
 from vid2kp.pose.zoom import Zoom, ZoomOptions
 
@@ -219,7 +219,7 @@ class Watcher(Generic[Picture]):
             self._turn(probe)
         return self._find(chunk, self._views(chunk))
 
-    def _search_whole(self, probe: Sequence[Picture]) -> list[_Sight] | None:
+    def _search_whole(self, probe: Sequence[Picture]) -> list[Sight] | None:
         """The likeliest infant in whole frames, as large as it is seen best; None for nobody.
 
         Pictures are turned further only if nobody is found: the network knows every direction.
@@ -243,7 +243,7 @@ class Watcher(Generic[Picture]):
             others = [others[self._chunks % len(others)]]
         return [now, *others]
 
-    def _approach(self, probe: Sequence[Picture], sights: list[_Sight]) -> None:
+    def _approach(self, probe: Sequence[Picture], sights: list[Sight]) -> None:
         """Crop to whoever was found, again and again, unless the network sees less there."""
         width, height = probe[-1].width, probe[-1].height
         place = ((width - 1) / 2, (height - 1) / 2, float(max(width, height)))
@@ -252,7 +252,7 @@ class Watcher(Generic[Picture]):
             if not self.zoom.follow(np.stack([sight.keypoints for sight in sights])):
                 return
             _, closer = self._likeliest(probe, self._views(probe), near=sights)
-            if _worth(closer) < self.zoom.options.keep * _worth(sights):
+            if worth(closer) < self.zoom.options.keep * worth(sights):
                 self.zoom.move_to(place)
                 return
             sights, place = closer, self.zoom.place or place
@@ -272,8 +272,8 @@ class Watcher(Generic[Picture]):
         self,
         frames: Sequence[Picture],
         views: Sequence[View],
-        near: Sequence[_Sight] = (),
-    ) -> tuple[float, list[_Sight]]:
+        near: Sequence[Sight] = (),
+    ) -> tuple[float, list[Sight]]:
         """The likeliest infant of some frames, by the score by which the infant is chosen.
 
         Args:
@@ -286,22 +286,22 @@ class Watcher(Generic[Picture]):
             How likely an infant it is, and how well seen; its sights.
         """
         tracker = Tracker(self.estimator.skeleton)
-        seen: dict[int, list[_Sight]] = {}
+        seen: dict[int, list[Sight]] = {}
         for frame, people in zip(frames, self._find(frames, views), strict=True):
             tracked = tracker.update(frame.index, frame.time, people)
             for i, identity in enumerate(tracked.identities):
-                sight = _Sight(tracked.people.keypoints[i], float(tracked.people.score[i]))
+                sight = Sight(tracked.people.keypoints[i], float(tracked.people.score[i]))
                 seen.setdefault(identity, []).append(sight)
         ranked = [
             (person.score, [sight for i in person.identities for sight in seen[i]])
             for person in choose_infant(tracker.statistics, frames=len(frames)).people
         ]
         if near:
-            ranked = [one for one in ranked if _overlap(one[1], near)]
+            ranked = [one for one in ranked if overlap(one[1], near)]
         if not ranked:
             return 0.0, []
         return max(
-            ((score + _SIGHT * _worth(sights) / len(frames), sights) for score, sights in ranked),
+            ((score + _SIGHT * worth(sights) / len(frames), sights) for score, sights in ranked),
             key=lambda one: one[0],
         )
 
@@ -322,7 +322,7 @@ class Watcher(Generic[Picture]):
         if shown is None:
             return
         (again,) = self._find([before.frame], [view])
-        near = [pose for pose in again.keypoints if _overlap([_Sight(pose, 1.0)], [shown[1]])]
+        near = [pose for pose in again.keypoints if overlap([Sight(pose, 1.0)], [shown[1]])]
         if near:
             self._blend.change(shown[0], shown[1].keypoints, near[0], before.frame.time)
 
@@ -384,31 +384,12 @@ def _by_size(inputs: Sequence[NDArray[np.uint8] | None]) -> Iterator[list[int]]:
     yield from sizes.values()
 
 
-class _Sight(NamedTuple):
-    """One person in one frame: (K, 2) keypoints in display pixels and the network's score."""
-
-    keypoints: Floats
-    score: float
-
-
-def _worth(sights: Sequence[_Sight]) -> float:
-    """Sum over frames of the network's score."""
-    return sum(sight.score for sight in sights)
-
-
-def _overlap(sights: Sequence[_Sight], others: Sequence[_Sight]) -> bool:
-    """Whether the middle of one person's keypoints lies within the other's box."""
-    box = np.concatenate([other.keypoints for other in others])
-    middle = np.nanmedian(np.concatenate([sight.keypoints for sight in sights]), axis=0)
-    return bool((np.nanmin(box, 0) <= middle).all() and (middle <= np.nanmax(box, 0)).all())
-
-
-def _pose_of(one: Seen[Picture], infant: frozenset[int]) -> tuple[int, _Sight] | None:
+def _pose_of(one: Seen[Picture], infant: frozenset[int]) -> tuple[int, Sight] | None:
     """Identity and sight of the infant in a frame; None where it is not seen."""
     for place, identity in enumerate(one.tracked.identities):
         if identity in infant:
             people = one.tracked.people
-            return identity, _Sight(people.keypoints[place], float(people.score[place]))
+            return identity, Sight(people.keypoints[place], float(people.score[place]))
     return None
 
 
