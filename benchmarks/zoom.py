@@ -68,16 +68,18 @@ def steps(estimator: Estimator, pictures: int) -> None:
         image = _scene(CLIP, seed).shot(0.0).image
         watcher: Watcher[Still] = Watcher(estimator, sample_still)
         clip = (Still(image, i, i / 25) for i in range(7 * 16))
-        poses = []
+        poses, views = [], []
         for i, seen in enumerate(watcher.watch(clip)):
             poses.append(seen.tracked.people.keypoints[0])
+            views.append(seen.view.box)
             if i % 32 == 31 and watcher.zoom.place is not None:
                 x, y, side = watcher.zoom.place
                 way = 1 if i % 64 == 31 else -1
                 watcher.zoom.move_to((x + way * side / 16, y, side * 2 ** (way / 4)))
         torso = _torso(poses[0])
         moved = np.hypot(*np.moveaxis(np.diff(poses, axis=0), -1, 0)) / torso
-        at_once.append(np.nanmax(moved, axis=0))
+        changes = [i for i in range(len(views) - 1) if views[i] != views[i + 1]]
+        at_once += list(moved[changes])
         later.append(np.hypot(*(poses[-1] - poses[31]).T) / torso)
         place = watcher.zoom.place
         assert place is not None
@@ -87,7 +89,7 @@ def steps(estimator: Estimator, pictures: int) -> None:
         )
         bare.append(np.hypot(*(first - second).T) / torso)
     for name, values in (
-        ("from frame to frame", at_once),
+        ("at a change of the crop", at_once),
         ("in three seconds", later),
         ("between crops, were nothing done", bare),
     ):

@@ -9,7 +9,7 @@ the score of the person that is followed, is a rival while in view.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -106,10 +106,12 @@ class Company:
         """Numbers, as in ``present``, of those who might be the infant as well.
 
         Args:
-            infant: who is followed, as seen closely; in case it was seen in no glance.
+            infant: who is followed, as seen closely.
         """
         people = self._people()
-        own = next((person for person in people if self._is_followed(person)), infant)
+        # Scores are compared with what the infant's is from afar; its build is seen closely.
+        scores = [person.score for person in people if self._is_followed(person)]
+        own = replace(infant, score=max(scores, default=infant.score))
         return frozenset(
             -1 - identity
             for person in people
