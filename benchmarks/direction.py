@@ -47,7 +47,7 @@ def main() -> None:
         if not label[[neck, *hips], 2].all():
             continue
         up = label[neck, :2] - label[hips, :2].mean(axis=0)
-        picture = cv2.imread(str(arguments.images / one["file_name"]))[..., ::-1]
+        picture = np.asarray(cv2.imread(str(arguments.images / one["file_name"])))[..., ::-1]
         for quarters in range(4):
             image = np.ascontiguousarray(np.rot90(picture, quarters))
             watcher: Watcher[Still] = Watcher(estimator, sample_still)

@@ -53,7 +53,7 @@ def test_deliverables_agree_with_each_other(clip: Path, tmp_path: Path, estimato
     frames = tracks.frames
     assert frames is not None and (frames["rotation"] == 0).all()
     assert (frames["view_width"] == frames["view_height"]).all(), "a square crop"
-    low = tracks.to_numpy()[0][:, 0].min(axis=(0, 1))
+    low = np.nanmin(tracks.to_numpy()[0][:, 0], axis=(0, 1))
     assert frames["view_x"].iloc[0] < low[0] and frames["view_y"].iloc[0] < low[1]
     manifest, files = read_manifest(tmp_path / PSEUDONYM)
     assert manifest.counts["frames"] == 20 and len(files) == 3
