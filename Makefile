@@ -1,6 +1,7 @@
 # make demo   converts the example clip with the shipped model
 # make test   every check: lint, types, laws of the imports, tests
 # make bundle PLATFORM=linux PYTHON_VERSION=3.11   a folder that installs without a network
+# make test-clients   opens every export in the programs it is for; they are large
 # All need nothing but Python 3.11 or later; everything lands in .venv.
 
 PYTHON ?= python3
@@ -8,11 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 TEST := $(VENV)/.installed-test
+CLIENTS := $(VENV)/.installed-clients
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO := out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bundle bundle-test format clean
+.PHONY: help demo test clients test-clients check bundle bundle-test format clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +24,11 @@ demo: $(RUN)
 
 test: check
 	$(BIN)/python -m pytest
+
+clients: $(CLIENTS)
+
+test-clients: clients
+	$(BIN)/python -m pytest tests/export
 
 check: $(TEST)
 	$(BIN)/ruff check .
@@ -58,3 +65,7 @@ $(RUN): pyproject.toml constraints.txt | $(BIN)/python
 $(TEST): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[test]'
 	@touch $@ $(RUN)
+
+$(CLIENTS): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[test,clients]'
+	@touch $@ $(TEST) $(RUN)

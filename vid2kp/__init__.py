@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from vid2kp.batch.run import run as convert_batch
     from vid2kp.convert import ConvertOptions, VideoResult
     from vid2kp.errors import Vid2kpError
+    from vid2kp.export.common import ExportOptions
+    from vid2kp.export.formats import export_run, export_tracks
     from vid2kp.pose.estimate import Estimator
     from vid2kp.pose.people import People
     from vid2kp.pose.skeleton import Skeleton, get_skeleton
@@ -37,6 +39,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ConvertOptions",
     "Estimator",
+    "ExportOptions",
     "People",
     "Skeleton",
     "Tracks",
@@ -45,6 +48,8 @@ __all__ = [
     "clean_tracks",
     "convert",
     "convert_batch",
+    "export_run",
+    "export_tracks",
     "get_skeleton",
     "load_model",
     "load_tracks",
@@ -55,6 +60,7 @@ __all__ = [
 _HOMES = {
     "ConvertOptions": "vid2kp.convert",
     "Estimator": "vid2kp.pose.estimate",
+    "ExportOptions": "vid2kp.export.common",
     "People": "vid2kp.pose.people",
     "Skeleton": "vid2kp.pose.skeleton",
     "Tracks": "vid2kp.tracks.load",
@@ -63,6 +69,8 @@ _HOMES = {
     "clean_tracks": "vid2kp.tracks.clean",
     "convert": "vid2kp.api",
     "convert_batch": "vid2kp.batch.run:run",
+    "export_run": "vid2kp.export.formats",
+    "export_tracks": "vid2kp.export.formats",
     "get_skeleton": "vid2kp.pose.skeleton",
     "load_model": "vid2kp.pose.weights",
     "load_tracks": "vid2kp.tracks.load",

@@ -182,10 +182,10 @@ def test_opens_in_other_clients(client: str, tmp_path: Path) -> None:
 def test_xarray_has_the_layout_of_movement(tmp_path: Path) -> None:
     tracks = load_tracks(people.write_people(tmp_path, people=2))
     dataset = tracks.to_xarray()
-    assert dataset["position"].dims == ("time", "space", "keypoint", "individual")
-    assert dataset["confidence"].dims == ("time", "keypoint", "individual")
+    assert dataset["position"].dims == ("time", "space", "keypoints", "individuals")
+    assert dataset["confidence"].dims == ("time", "keypoints", "individuals")
     positions, _ = tracks.to_numpy()
-    picked = dataset["position"].sel(keypoint="left_wrist", individual="person1", space="y")
+    picked = dataset["position"].sel(keypoints="left_wrist", individuals="person1", space="y")
     np.testing.assert_array_equal(picked, positions[:, 1, INFANT22.index("left_wrist"), 1])
     assert dataset.attrs["ds_type"] == "poses"
     assert "source_file" not in dataset.attrs

@@ -12,6 +12,7 @@ from vid2kp.cli.clean import clean
 from vid2kp.cli.convert import convert
 from vid2kp.cli.doctor import doctor
 from vid2kp.cli.evaluate import evaluate
+from vid2kp.cli.export import export
 from vid2kp.cli.labelme2coco import labelme2coco
 from vid2kp.cli.models import models
 from vid2kp.cli.probe import probe
@@ -52,6 +53,7 @@ app.command(epilog="Example: vid2kp render OUT/<pseudonym> -o skeleton.mp4 --tra
 app.command(epilog="Example: vid2kp clean OUT/<pseudonym> -o clean.parquet")(clean)
 app.command(epilog="Example: vid2kp report OUT")(report)
 app.command(epilog="Example: vid2kp verify OUT --links OUT.private/links.csv")(verify)
+app.command(epilog="Example: vid2kp export OUT/<pseudonym> --to netcdf -o tracks.nc")(export)
 app.command(epilog="Example: vid2kp probe --decode videos/")(probe)
 app.add_typer(models, name="models", epilog="Example: vid2kp models list")
 app.command(epilog="Example: vid2kp synth -o infant --video --seconds 10 --seed 7")(synth)

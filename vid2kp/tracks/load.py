@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -133,33 +133,11 @@ class Tracks:
         """The dataset of the ``movement`` package.
 
         Returns:
-            ``position`` (time, space, keypoint, individual) and ``confidence`` (time, keypoint,
-            individual), both float32, NaN = missing; coordinate ``time`` in seconds.
+            ``position`` (time, space, keypoints, individuals) and ``confidence`` (time, keypoints,
+            individuals), both float32, NaN = missing; coordinate ``time`` in seconds.
         """
-        import xarray as xr
-
         positions, confidence = self.to_numpy()
-        return xr.Dataset(
-            {
-                "position": (
-                    ("time", "space", "keypoint", "individual"),
-                    positions.transpose(0, 3, 2, 1),
-                ),
-                "confidence": (("time", "keypoint", "individual"), confidence.transpose(0, 2, 1)),
-            },
-            coords={
-                "time": self.time,
-                "space": ["x", "y"],
-                "keypoint": list(self.skeleton.keypoints),
-                "individual": list(self.individuals),
-            },
-            attrs={
-                "ds_type": "poses",
-                "fps": self.footer.fps,
-                "time_unit": "seconds",
-                "source_software": "vid2kp",
-            },
-        )
+        return movement_dataset(self.footer, self.individuals, self.time, positions, confidence)
 
     @cached_property
     def _blocks(self) -> _Blocks:
@@ -202,6 +180,50 @@ class _Blocks:
 
 
 _VALUES = ("x", "y", "confidence")
+
+
+def movement_dataset(
+    footer: Footer,
+    individuals: Sequence[str],
+    time: np.ndarray,
+    positions: np.ndarray,
+    confidence: np.ndarray,
+) -> xr.Dataset:
+    """Arrays of tracks as the dataset of the ``movement`` package.
+
+    Args:
+        footer: of the tracks.
+        individuals: I names.
+        time: (F,) seconds.
+        positions: (F, I, K, 2).
+        confidence: (F, I, K).
+
+    Returns:
+        what `Tracks.to_xarray` says.
+    """
+    import xarray as xr
+
+    return xr.Dataset(
+        {
+            "position": (
+                ("time", "space", "keypoints", "individuals"),
+                positions.transpose(0, 3, 2, 1),
+            ),
+            "confidence": (("time", "keypoints", "individuals"), confidence.transpose(0, 2, 1)),
+        },
+        coords={
+            "time": time,
+            "space": ["x", "y"],
+            "keypoints": list(footer.skeleton.keypoints),
+            "individuals": list(individuals),
+        },
+        attrs={
+            "ds_type": "poses",
+            "fps": footer.fps,
+            "time_unit": "seconds",
+            "source_software": "vid2kp",
+        },
+    )
 
 
 def load_tracks(path: str | Path, *, frames_path: str | Path | None = None) -> Tracks:
