@@ -1,6 +1,8 @@
 # make demo   converts the example clip with the shipped model
 # make test   every check: lint, types, laws of the imports, tests
 # make bundle PLATFORM=linux PYTHON_VERSION=3.11   a folder that installs without a network
+# make docs   docs/tracks.md, from the code
+# All need nothing but Python 3.11 or later; everything lands in .venv.
 # make test-clients   opens every export in the programs it is for; they are large
 # All need nothing but Python 3.11 or later; everything lands in .venv.
 
@@ -14,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 DEMO := out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test clients test-clients check bundle bundle-test format clean
+.PHONY: help demo test clients test-clients docs check bundle bundle-test format clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +31,9 @@ clients: $(CLIENTS)
 
 test-clients: clients
 	$(BIN)/python -m pytest tests/export
+
+docs: $(TEST)
+	$(BIN)/python docs/make_tracks.py
 
 check: $(TEST)
 	$(BIN)/ruff check .

@@ -1,9 +1,10 @@
 """NWB: pose estimates of one individual, in the extension ``ndx-pose``.
 
-The true time of every frame stands in ``timestamps``, the state of every keypoint in ``control``.
-NWB wants a time of the session and of the file: both are the fixed `files.EPOCH`, never a real
-date. It gives every object a random number: here one that follows from its place in the file, so
-that the same tracks give the same bytes.
+The true time of every frame stands in ``timestamps``, the state of every keypoint in ``control``
+(a reader that makes evenly spaced times of a file, as movement does, passes the first over).
+NWB wants a time of the session and of the file: both are 1980-01-01, never a real date. It gives
+every object a random number: here one that follows from what it is, so that the same tracks give
+the same bytes.
 """
 
 from __future__ import annotations

@@ -139,6 +139,16 @@ class Tracks:
         positions, confidence = self.to_numpy()
         return movement_dataset(self.footer, self.individuals, self.time, positions, confidence)
 
+    def check(self) -> None:
+        """Checks every row against the schema (`vid2kp.tracks.validate`).
+
+        Raises:
+            TracksError: something is not as the schema says; the message says what and where.
+        """
+        from vid2kp.tracks.validate import check_rows
+
+        check_rows(self)
+
     @cached_property
     def _blocks(self) -> _Blocks:
         return _Blocks.of(self.table, self.skeleton, self.individuals)

@@ -104,10 +104,14 @@ TRACKS_SCHEMA: Final = pa.schema(
         pa.field("state", _WORD, nullable=False),
     ]
 )
-"""One row per frame × individual × keypoint, sorted by frame, then `individual_rank`, then the
-skeleton's keypoint order. ``frame``: decoder ordinal from 0. ``time``: seconds since the first
-frame. ``x``, ``y``: source display pixels (or the footer's unit), null = missing. ``confidence``:
-belief-map value at the peak, in [0, 1], null = missing."""
+"""One row per frame × individual × keypoint, sorted by frame, then by individual
+(`individual_rank`, the infant first), then in the skeleton's order of keypoints. ``frame``: decoder
+ordinal from 0. ``time``: seconds since the first frame. ``individual``: ``infant`` for the chosen
+subject, who has rows in every frame; ``person1``, ``person2``, … for others, in the frames in which
+they were seen. ``keypoint``: its name; right and left are the infant's own. ``x``, ``y``: source
+display pixels (or the footer's unit), null = missing. ``confidence``: belief-map value at the peak,
+in [0, 1], null = missing or interpolated. ``state``: one of `STATES`; raw files use the first two
+only."""
 
 FRAMES_SCHEMA: Final = pa.schema(
     [
@@ -127,14 +131,16 @@ FRAMES_SCHEMA: Final = pa.schema(
         pa.field("swapped", _WORD, nullable=False),
     ]
 )
-"""One row per decoded frame. ``pts``: in the source's time base, null where the file had none.
-``width``, ``height``: display pixels of that frame. ``suspect``: damaged data near. ``people``:
-how many were found. ``view_x``, ``view_y``, ``view_width``, ``view_height``: left, top, width and
-height of the box of display pixels that the network looked at, its edges half a pixel outside of
-the outermost pixel centres; it may reach beyond the picture; null where nothing was looked at.
-``rotation``: degrees counter-clockwise by which the picture was turned for the network, one of
-`ROTATIONS`. ``swapped``: the mirror pairs of the infant whose left and right look exchanged
-(`swapped_word`)."""
+"""One row per decoded frame. ``frame``, ``time``: as in the tracks. ``pts``: in the source's time
+base, null where the file had none. ``width``, ``height``: display pixels of that frame.
+``suspect``: damaged data near. ``people``: how many were found. ``subject``: how sure it is that
+``infant`` is the infant, one of `SUBJECTS`. ``view_x``, ``view_y``, ``view_width``,
+``view_height``: left, top, width and height of the box of display pixels that the network looked
+at, its edges half a pixel outside of the outermost pixel centres; it may reach beyond the picture;
+null where nothing was looked at. ``rotation``: degrees counter-clockwise by which the picture was
+turned for the network, one of `ROTATIONS`. ``swapped``: the mirror pairs of the infant whose left
+and right look exchanged, without their side and joined by commas as ``elbow,wrist`` (see
+`swapped_word`)."""
 
 
 def parquet_writer(file: IO[bytes], schema: pa.Schema) -> pq.ParquetWriter:
