@@ -28,7 +28,7 @@ OUT = ROOT / "docs" / "tracks.md"
 EXAMPLES = ROOT / "examples"
 
 OTHERS = {"pseudonym": "name of the folder of the video"}
-FIGURE = "a figure of the quality report"
+FIGURE = "a figure of the quality report, see [quality](quality.md)"
 
 TEXT = """\
 # Tracks: what is in the files
@@ -161,7 +161,7 @@ def described(module: ModuleType, name: str) -> tuple[str, str]:
         kind = ("string" if word else str(field.type)) + (" or null" if field.nullable else "")
         meaning = _plain(meanings.get(field.name, OTHERS.get(field.name, FIGURE)))
         column = f"`{field.name}`"
-        if rows and rows[-1][1:] == (kind, meaning) and field.name in meanings:
+        if rows and rows[-1][1:] == (kind, meaning):
             column = f"{rows.pop()[0]}, {column}"
         rows.append((column, kind, meaning))
     return _plain(intro.strip()), _table(("column", "type", "is"), rows)

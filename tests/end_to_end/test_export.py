@@ -60,7 +60,7 @@ def test_wrong_usage_is_one_clear_line(
 ) -> None:
     for arguments, said in (
         ((run / "nothing", "--to", "nwb", "-o", tmp_path / "x.nwb"), "No such file"),
-        ((run / NAME, "--to", "sleap", "-o", tmp_path / "x.nwb"), "must end in .h5"),
+        ((run / NAME, "--to", "pyskl", "-o", tmp_path / "x.nwb"), "must end in .pkl"),
         ((tmp_path, "--to", "openpose", "-o", tmp_path / "x"), "holds no recording"),
     ):
         done = console.vid2kp_here(capsys, "export", *arguments)
