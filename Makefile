@@ -1,11 +1,9 @@
 # make demo   converts the example clip with the shipped model
 # make test   every check: lint, types, laws of the imports, tests
-# make bundle PLATFORM=linux PYTHON_VERSION=3.11   a folder that installs without a network
-# make federated   trains a classifier in two made-up hospitals, in .venv-federated
-# All need nothing but Python 3.11 or later; everything lands in .venv.
-# make docs   docs/tracks.md, from the code
-# All need nothing but Python 3.11 or later; everything lands in .venv.
 # make test-clients   opens every export in the programs it is for; they are large
+# make federated   trains a classifier in two made-up hospitals, in .venv-federated
+# make docs   docs/tracks.md, from the code
+# make bundle PLATFORM=linux PYTHON_VERSION=3.11   a folder that installs without a network
 # All need nothing but Python 3.11 or later; everything lands in .venv.
 
 PYTHON ?= python3
