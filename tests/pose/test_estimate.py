@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,21 @@ def test_folded_batch_norms_change_nothing(model: LoadedModel) -> None:
     for stage, expected in zip(folded(x), model.network(x), strict=True):
         for maps, wanted in zip(stage, expected, strict=True):
             torch.testing.assert_close(maps, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_confidence_is_what_the_card_says_a_peak_is_worth(
+    model: LoadedModel, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curve = {"confidence": [0.0, 1.0], "probability": [0.5, 0.9], "within": 0.1}
+    fitted = LoadedModel(model.network, dataclasses.replace(model.card, calibration=curve))
+    drawn = draw([[person(60.0, 60.0, length=60.0)]], size=(128, 128))
+    monkeypatch.setattr(Estimator, "maps", lambda self, inputs: drawn)
+    plain = Estimator(fitted, device="cpu", calibrated=False).find(images)[0]
+    worth = Estimator(fitted, device="cpu").find(images)[0]
+    assert plain.found.sum() > 18
+    np.testing.assert_allclose(worth.confidence, 0.5 + 0.4 * plain.confidence, rtol=1e-6)
+    np.testing.assert_array_equal(worth.keypoints, plain.keypoints)
+    np.testing.assert_array_equal(worth.score, plain.score)
 
 
 def test_maps_are_those_of_the_last_stage(model: LoadedModel, images: np.ndarray) -> None:

@@ -15,6 +15,7 @@ from vid2kp.pose.lite import Lite
 from vid2kp.pose.skeleton import INFANT22
 from vid2kp.pose.weights import load_model, save_model
 from vid2kp.training.calibrate import (
+    Fit,
     calibration_error,
     cross_validated_error,
     fit_calibration,
@@ -86,12 +87,13 @@ def test_outcomes_are_those_of_found_and_labelled_keypoints(tmp_path: Path) -> N
 def test_a_calibration_is_kept_in_the_card(tmp_path: Path) -> None:
     torch.manual_seed(0)
     path = tmp_path / "m.safetensors"
-    save_model(Lite(INFANT22, width=16), path, input_size=128, calibration={"threshold": 0.2})
-    curve = fit_calibration(*drawn(500))
-    store_calibration(path, curve)
+    save_model(Lite(INFANT22, width=16), path, input_size=128)
+    fit = Fit(fit_calibration(*drawn(500)), 500, 25, 0.2, 0.03)
+    store_calibration(path, fit)
     card = load_model(path).card
-    assert card.calibration["threshold"] == 0.2
-    assert Calibration.from_dict(card.calibration) == curve
+    assert Calibration.from_dict(card.calibration) == fit.calibration
+    assert card.calibration["keypoints"] == 500
+    assert card.calibration["error_after"] == 0.03
 
 
 @pytest.mark.parametrize(

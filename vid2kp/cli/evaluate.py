@@ -12,10 +12,8 @@ from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
 from vid2kp.errors import UsageError
 
 if TYPE_CHECKING:
-    from vid2kp.pose.people import People
     from vid2kp.training.bootstrap import Estimate
     from vid2kp.training.evaluate import Report
-    from vid2kp.training.results import Truth
 
 _OVERALL = {
     "AP": "ap",
@@ -80,6 +78,7 @@ def evaluate(
     shares. Keypoints are matched by name. Intervals are bootstrapped by infant where the images
     have an attribute "infant", else by image.
     """
+    from vid2kp.cli.looking import look
     from vid2kp.training.evaluate import EvaluateOptions
     from vid2kp.training.evaluate import evaluate as run
     from vid2kp.training.results import read_results, read_truth, write_results
@@ -95,7 +94,9 @@ def evaluate(
         assert model is not None
         if images is None:
             raise UsageError("A model needs pictures.", hint="Give --images DIR or a zip file.")
-        found, known = _look(screen, truth, annotations, images, model, device, precision, zoom)
+        found, known = look(
+            screen, truth, annotations, images, model, device=device, precision=precision, zoom=zoom
+        )
     if save_results:
         write_results(save_results, found, truth)
     report = run(truth, found, known=known, options=EvaluateOptions(by=by, samples=samples))
@@ -105,36 +106,6 @@ def evaluate(
         write_plots(report, plots)
     _show(screen, report)
     screen.document({"model": model, **asdict(report)})
-
-
-def _look(
-    screen: Screen,
-    truth: Truth,
-    annotations: Path,
-    images: Path,
-    model: str,
-    device: str,
-    precision: Literal["auto", "fp32", "bf16", "fp16"],
-    zoom: bool,
-) -> tuple[list[People], tuple[str, ...]]:
-    """What the model finds, and the keypoints that it knows."""
-    from vid2kp.pose.estimate import Estimator
-    from vid2kp.pose.weights import load_model
-    from vid2kp.training.dataset import CocoKeypoints
-    from vid2kp.training.results import predict
-
-    estimator = Estimator(load_model(model), device=device, precision=precision)
-    pictures = CocoKeypoints(annotations, images, estimator.skeleton)
-    with screen.progress("{task.completed:,}/{task.total:,}") as progress:
-        task = progress.add_task("looking", total=len(pictures))
-        found = predict(
-            estimator,
-            pictures,
-            truth,
-            zoom=zoom,
-            progress=lambda done: progress.update(task, completed=done),
-        )
-    return found, estimator.skeleton.keypoints
 
 
 def _show(screen: Screen, report: Report) -> None:

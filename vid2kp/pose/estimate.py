@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 from collections.abc import Iterator
 from typing import Literal, TypeVar
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vid2kp.errors import UsageError
+from vid2kp.pose.calibration import Calibration
 from vid2kp.pose.framing import keypoints_to_display, sample_image, whole_frame
 from vid2kp.pose.parse import BeliefMaps, ParseOptions, parse
 from vid2kp.pose.people import People
@@ -39,17 +41,21 @@ class Estimator:
         precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``: the fastest that the device has.
         batch_size: images looked at together; ``auto`` for a number that suits the device. Halved
             for good when the GPU's memory does not suffice.
-        parse_options: thresholds of the parser.
+        parse_options: thresholds of the parser, for the belief maps' own values.
+        calibrated: whether to turn the peaks' values into probabilities by the curve of the
+            model's card; a card without one leaves them as they are. Scores stay as they are.
 
     Attributes:
         skeleton: keypoint set.
         card: what is known about the model.
+        calibration: the curve in use, None for none.
         device: where the network runs.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         batch_size: images looked at together, at most.
 
     Raises:
         UsageError: there is no such device, or it lacks that precision.
+        ModelError: the card's calibration is no rising curve.
     """
 
     def __init__(
@@ -60,9 +66,12 @@ class Estimator:
         precision: Precision = "auto",
         batch_size: int | Literal["auto"] = "auto",
         parse_options: ParseOptions | None = None,
+        calibrated: bool = True,
     ) -> None:
         self.card = model.card
         self.skeleton = model.skeleton
+        curve = model.card.calibration if calibrated else {}
+        self.calibration = Calibration.from_dict(curve) if curve else None
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self.batch_size = _BATCH[self.device.type] if batch_size == "auto" else batch_size
@@ -115,7 +124,10 @@ class Estimator:
         Args:
             inputs: (B, H, W, 3) uint8 RGB; H and W multiples of 8.
         """
-        return parse(self.maps(inputs), self.skeleton, self.parse_options)
+        people = parse(self.maps(inputs), self.skeleton, self.parse_options)
+        if self.calibration is None:
+            return people
+        return [dataclasses.replace(p, confidence=self.calibration(p.confidence)) for p in people]
 
     def __call__(self, images: NDArray[np.uint8]) -> list[People]:
         """The people in pictures of any size, each looked at as a whole.

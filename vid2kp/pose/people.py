@@ -15,10 +15,11 @@ class People:
     Attributes:
         keypoints: (P, K, 2) float32 (x, y) in the pixels of the image that was looked at (origin
             at the centre of the top-left pixel, x right, y down); NaN where not found.
-        confidence: (P, K) float32 in [0, 1], the belief map's value at the peak; NaN where not
-            found.
-        score: (P,) float32 in [0, 1], the mean confidence over all K keypoints, those not found
-            counting as zero: larger for the more certain and the more complete.
+        confidence: (P, K) float32 in [0, 1], the belief map's value at the peak, or, from a model
+            with a calibration, how probable it makes the keypoint to be within a tenth of the
+            torso of the truth; NaN where not found.
+        score: (P,) float32 in [0, 1], the mean of the belief map's values over all K keypoints,
+            those not found counting as zero: larger for the more certain and the more complete.
     """
 
     keypoints: NDArray[np.float32]

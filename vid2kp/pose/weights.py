@@ -53,7 +53,8 @@ class Card:
         sha256: hexadecimal SHA-256 of the safetensors file.
         licence: SPDX identifier of the weights' licence.
         figures: what was measured, e.g. ``{"pck@0.2": 0.8}`` per data set.
-        calibration: how confidence relates to error, and thresholds chosen from it.
+        calibration: what a peak's value is worth (`vid2kp.pose.calibration.Calibration`), if that
+            was measured.
         training: how the weights were made.
         card_version: version of this form.
     """
@@ -216,7 +217,7 @@ def load_model(name_or_path: str | Path = DEFAULT_MODEL) -> LoadedModel:
     Raises:
         ModelError: there is no such model, or it is not what its card says.
     """
-    path = _find(name_or_path)
+    path = find_model(name_or_path)
     card = _read_card(path)
     skeleton = _check_skeleton(card)
     tensors = _read_tensors(path, card)
@@ -247,8 +248,12 @@ def check_model(name_or_path: str | Path) -> Card:
     return card
 
 
-def _find(name_or_path: str | Path) -> Path:
-    """The weights file that a name or path means."""
+def find_model(name_or_path: str | Path) -> Path:
+    """The weights file that a name or path means.
+
+    Raises:
+        ModelError: there is none.
+    """
     path = Path(name_or_path)
     shipped = find_weights() / f"{name_or_path}.safetensors"
     if path.parent == Path() and path.suffix == "" and shipped.is_file():

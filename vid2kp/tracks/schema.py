@@ -109,9 +109,10 @@ TRACKS_SCHEMA: Final = pa.schema(
 ordinal from 0. ``time``: seconds since the first frame. ``individual``: ``infant`` for the chosen
 subject, who has rows in every frame; ``person1``, ``person2``, … for others, in the frames in which
 they were seen. ``keypoint``: its name; right and left are the infant's own. ``x``, ``y``: source
-display pixels (or the footer's unit), null = missing. ``confidence``: belief-map value at the peak,
-in [0, 1], null = missing or interpolated. ``state``: one of `STATES`; raw files use the first two
-only."""
+display pixels (or the footer's unit), null = missing. ``confidence``: in [0, 1], null = missing
+or interpolated: the probability that the keypoint lies within 0.1 torso lengths of its true place,
+told from the belief map's value at the peak by the curve in the model's card; that value itself
+where the card has no curve. ``state``: one of `STATES`; raw files use the first two only."""
 
 FRAMES_SCHEMA: Final = pa.schema(
     [

@@ -7,7 +7,9 @@ calibrated confidence of 0.8 means that 80 % of such keypoints are within a tent
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,12 +116,57 @@ def cross_validated_error(
     return calibration_error(promised, correct)
 
 
-def store_calibration(model: Path, calibration: Calibration) -> Card:
+@dataclass(frozen=True)
+class Fit:
+    """A calibration with what it is worth.
+
+    Attributes:
+        calibration: the curve.
+        keypoints: found and labelled keypoints that it was fitted on.
+        pictures: pictures that they are from.
+        error_before: mean distance of confidence and share of keypoints within reach.
+        error_after: the same with curves fitted on other pictures than those measured.
+    """
+
+    calibration: Calibration
+    keypoints: int
+    pictures: int
+    error_before: float
+    error_after: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fit as it stands in a model's card."""
+        facts = dataclasses.asdict(self)
+        del facts["calibration"]
+        return self.calibration.as_dict() | {k: round(v, 4) for k, v in facts.items()}
+
+
+def fit_comparison(comparison: Comparison) -> Fit:
+    """A calibration from found people beside labelled ones.
+
+    Args:
+        comparison: of a model whose confidence is the belief maps' own value
+            (`Estimator(..., calibrated=False)`), on pictures that it was not trained on.
+
+    Raises:
+        AnnotationError: too few keypoints to tell.
+    """
+    confidence, correct, picture = outcomes(comparison)
+    return Fit(
+        calibration=fit_calibration(confidence, correct),
+        keypoints=len(confidence),
+        pictures=len(np.unique(picture)),
+        error_before=calibration_error(confidence, correct),
+        error_after=cross_validated_error(confidence, correct, picture),
+    )
+
+
+def store_calibration(model: Path, fit: Fit) -> Card:
     """Writes a calibration into a model's card.
 
     Args:
         model: the ``.safetensors`` file.
-        calibration: the curve.
+        fit: the curve and what it is worth.
 
     Returns:
         The new card.
@@ -128,7 +175,6 @@ def store_calibration(model: Path, calibration: Calibration) -> Card:
         ModelError: it is no model.
         OutputError: the card cannot be written.
     """
-    card = check_model(model)
-    card = dataclasses.replace(card, calibration={**card.calibration, **calibration.as_dict()})
+    card = dataclasses.replace(check_model(model), calibration=fit.as_dict())
     write_text(model.with_suffix(".json"), card.to_json())
     return card
