@@ -12,27 +12,7 @@ from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
 from vid2kp.errors import UsageError
 
 if TYPE_CHECKING:
-    from vid2kp.training.bootstrap import Estimate
     from vid2kp.training.evaluate import Report
-
-_OVERALL = {
-    "AP": "ap",
-    "AP50": "ap50",
-    "AP75": "ap75",
-    "AR": "ar",
-    "PCK@0.1": "pck_10",
-    "PCK@0.2": "pck_20",
-    "PCKsh@0.1": "pcksh_10",
-    "PCKsh@0.2": "pcksh_20",
-    "mKS": "mks",
-    "median error": "median",
-    "P95 error": "p95",
-    "missing": "missing",
-    "swapped sides": "swaps",
-    "redundant people": "redundant",
-    "missed people": "missed",
-}
-_BY_GROUP = ("AP", "AR", "PCK@0.1", "PCK@0.2", "median error", "P95 error", "missing")
 
 
 def evaluate(
@@ -55,12 +35,27 @@ def evaluate(
     plots: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Draw the figures there: SVG and PNG.")
     ] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw the worst pictures there as a PNG: skeletons only."
+        ),
+    ] = None,
+    worst: Annotated[int, typer.Option(metavar="COUNT", help="How many to draw.", min=1)] = 24,
+    with_pictures: Annotated[
+        bool,
+        typer.Option("--with-pictures", help="Draw on the pictures: FILE then shows infants."),
+    ] = False,
     zoom: Annotated[
         bool,
         typer.Option("--zoom/--no-zoom", help="Whether to look twice, the second time closer."),
     ] = True,
     by: Annotated[
-        str, typer.Option(metavar="ATTRIBUTE", help="Groups by this attribute of the images.")
+        str,
+        typer.Option(
+            metavar="ATTRIBUTE",
+            help="Groups by this attribute of the images; light is measured where it has none.",
+        ),
     ] = "view",
     samples: Annotated[int, typer.Option(help="Bootstrap resamples; 0: no intervals.", min=0)] = (
         1000
@@ -78,9 +73,12 @@ def evaluate(
     shares. Keypoints are matched by name. Intervals are bootstrapped by infant where the images
     have an attribute "infant", else by image.
     """
-    from vid2kp.cli.looking import look
+    from vid2kp.cli.looking import look, picture_loader
     from vid2kp.training.evaluate import EvaluateOptions
     from vid2kp.training.evaluate import evaluate as run
+    from vid2kp.training.failures import draw_failures
+    from vid2kp.training.failures import worst as find_worst
+    from vid2kp.training.light import LIGHT, with_light
     from vid2kp.training.results import read_results, read_truth, write_results
 
     screen = Screen(as_json=as_json, quiet=quiet)
@@ -88,6 +86,10 @@ def evaluate(
         raise UsageError("One of --model and --results is needed, and not both.")
     truth = read_truth(annotations)
     known: tuple[str, ...] | None = None
+    if (with_pictures or by == LIGHT) and images is None:
+        raise UsageError("That needs the pictures.", hint="Give --images DIR or a zip file.")
+    if images is not None and by == LIGHT:
+        truth = with_light(truth, picture_loader(annotations, images, truth))
     if results is not None:
         found = read_results(results, truth)
     else:
@@ -104,49 +106,49 @@ def evaluate(
         from vid2kp.training.evaluation_plots import write_plots
 
         write_plots(report, plots)
+    if draw:
+        shown = images if with_pictures else None
+        draw_failures(
+            draw,
+            truth,
+            found,
+            failures := find_worst(truth, found, worst),
+            by=by,
+            pictures=picture_loader(annotations, shown, truth) if shown else None,
+        )
+        screen.note(
+            f"The worst {len(failures)} of {len(truth.pictures):,} pictures are drawn"
+            + (": the file shows infants, keep it where the pictures are." if shown else ".")
+        )
     _show(screen, report)
     screen.document({"model": model, **asdict(report)})
 
 
 def _show(screen: Screen, report: Report) -> None:
+    from vid2kp.training.documents import (
+        BY_GROUP,
+        KEYPOINT_COLUMNS,
+        calibration_rows,
+        group_rows,
+        keypoint_rows,
+        overall_rows,
+    )
+
     whole = report.groups[0]
-    sets = list(report.sets)
     screen.table(
-        ("", *(column for key in sets for column in (_title(report, key), "95 %"))),
-        [
-            (name, *(cell for key in sets for cell in _cells(getattr(whole.figures[key], field))))
-            for name, field in _OVERALL.items()
-        ],
+        ("", *(column for key in report.sets for column in (_title(report, key), "95 %"))),
+        overall_rows(report, list(report.sets)),
         title=f"{whole.pictures:,} pictures, {whole.people:,} people",
     )
     if len(report.groups) > 1:
         screen.line()
-        screen.table(
-            (report.by, "pictures", *_BY_GROUP),
-            [
-                (
-                    group.name,
-                    group.pictures,
-                    *(getattr(group.figures["all"], _OVERALL[name]).value for name in _BY_GROUP),
-                )
-                for group in report.groups
-            ],
-        )
+        screen.table((report.by, "pictures", *BY_GROUP), group_rows(report))
     screen.line()
-    screen.table(
-        ("keypoint", "labelled", "PCK@0.1", "PCK@0.2", "median", "P95", "missing", "swapped"),
-        [
-            (k.name, k.labelled, k.pck_10, k.pck_20, k.median, k.p95, k.missing, k.swaps)
-            for k in report.keypoints
-        ],
-    )
+    screen.table(KEYPOINT_COLUMNS, keypoint_rows(report))
     screen.line()
     screen.table(
         ("confidence", "keypoints", "mean", "within 0.1", "median error"),
-        [
-            (f"{b.low:.1f}–{b.high:.1f}", b.count, b.confidence, b.within, b.median)
-            for b in report.calibration
-        ],
+        calibration_rows(report),
     )
     if report.calibration_error is not None:
         screen.line(f"calibration error {report.calibration_error:.3f}")
@@ -156,9 +158,3 @@ def _show(screen: Screen, report: Report) -> None:
 
 def _title(report: Report, key: str) -> str:
     return f"{key} ({len(report.sets[key])})"
-
-
-def _cells(estimate: Estimate) -> tuple[float | None, str]:
-    if estimate.low is None or estimate.high is None:
-        return estimate.value, ""
-    return estimate.value, f"{estimate.low:.3g}–{estimate.high:.3g}"

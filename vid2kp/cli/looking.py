@@ -1,13 +1,18 @@
-"""Lets a model look at annotated pictures, with a bar that shows how far it is."""
+"""Annotated pictures for the commands: to look at with a model, or one by one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vid2kp.cli.screen import Screen
 from vid2kp.pose.estimate import Estimator
 from vid2kp.pose.people import People
+from vid2kp.pose.skeleton import COCO18
 from vid2kp.pose.weights import load_model
 from vid2kp.training.dataset import CocoKeypoints
 from vid2kp.training.results import Truth, predict
@@ -40,3 +45,12 @@ def look(
             progress=lambda done: progress.update(task, completed=done),
         )
     return found, estimator.skeleton.keypoints
+
+
+def picture_loader(
+    annotations: Path, images: Path, truth: Truth
+) -> Callable[[int], NDArray[np.uint8]]:
+    """Gives the picture (H, W, 3) uint8 RGB of an index of ``truth.pictures``."""
+    pictures = CocoKeypoints(annotations, images, COCO18)
+    place = {record["id"]: i for i, record in enumerate(pictures.records)}
+    return lambda i: pictures.load(place[truth.pictures[i].id]).image

@@ -7,6 +7,7 @@ calibrated confidence of 0.8 means that 80 % of such keypoints are within a tent
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from scipy.optimize import isotonic_regression
 from vid2kp.errors import AnnotationError
 from vid2kp.files import write_text
 from vid2kp.pose.calibration import Calibration
+from vid2kp.pose.people import People
 from vid2kp.pose.weights import Card, check_model
 from vid2kp.training.evaluate import CALIBRATED_WITHIN
-from vid2kp.training.metrics import Comparison
+from vid2kp.training.metrics import Comparison, compare
+from vid2kp.training.results import Truth
 
 _BINS = 12
 _FOLDS = 5
@@ -114,6 +117,30 @@ def cross_validated_error(
         fit = fit_calibration(confidence[fold != i], correct[fold != i])
         promised[fold == i] = fit(confidence[fold == i])
     return calibration_error(promised, correct)
+
+
+def calibrated_apart(
+    truth: Truth, predictions: Sequence[People], *, folds: int = _FOLDS
+) -> list[People]:
+    """Found people with the confidence that a curve fitted on the other pictures gives them.
+
+    Args:
+        truth: the annotations.
+        predictions: for each picture the people found, with the belief maps' own confidence.
+        folds: parts, each calibrated by a curve fitted on the others.
+
+    Raises:
+        AnnotationError: too few keypoints to tell.
+    """
+    confidence, correct, picture = outcomes(compare(truth, predictions))
+    clusters = [one.cluster for one in truth.pictures]
+    fold = np.unique(clusters, return_inverse=True)[1] % folds
+    part = fold[picture]
+    curves = [fit_calibration(confidence[part != i], correct[part != i]) for i in range(folds)]
+    return [
+        dataclasses.replace(people, confidence=curves[fold[i]](people.confidence))
+        for i, people in enumerate(predictions)
+    ]
 
 
 @dataclass(frozen=True)
