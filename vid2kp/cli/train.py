@@ -56,10 +56,17 @@ def train(
     batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 32,
     size: Annotated[int, typer.Option(min=64, help="Side of the input, pixels.")] = 256,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+    optimizer: Annotated[
+        Literal["adamw", "sgd"], typer.Option(help="sgd, with momentum 0.9, is the paper's.")
+    ] = "adamw",
+    schedule: Annotated[
+        Literal["cosine", "constant"], typer.Option(help="How the rate goes on after its rise.")
+    ] = "cosine",
     seed: Annotated[int, typer.Option(min=0, help="Of samples and first weights.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare samples.")] = 1,
     precision: Annotated[Literal["bf16", "fp32"], typer.Option()] = "bf16",
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:i.")] = "cpu",
+    every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 250,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:i.")] = "auto",
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -68,6 +75,7 @@ def train(
     DIR gets NAME.safetensors with its card NAME.json, loss.jsonl and loss.svg. Keypoints that a
     data set does not label are left out of the loss.
     """
+    from vid2kp.pose.estimate import choose_device
     from vid2kp.training.curve import plot_losses
     from vid2kp.training.train import TrainOptions
     from vid2kp.training.train import train as run
@@ -78,10 +86,14 @@ def train(
         batch=batch,
         steps=steps,
         rate=rate,
+        optimizer=optimizer,
+        schedule=schedule,
         seed=seed,
         workers=workers,
         precision=precision,
+        every=every,
     )
+    device = str(choose_device(device))
     sources = _sources(annotations or [], images or [], share)
     if synthetic:
         sources.append(_synthetic(screen, out / _SYNTHETIC, synthetic, seed, device))
