@@ -31,11 +31,13 @@ def commands() -> list[str]:
 
 
 def labelled_with_labelme(folder: Path, seed: int) -> None:
-    """Four synthetic pictures with the files that labelme writes beside them."""
-    document = json.loads(write_images(folder / "made", count=4, seed=seed, size=160).read_text())
+    """Eight synthetic pictures with the files that labelme writes beside them."""
+    made = folder.with_name(f"made-{seed}")
+    document = json.loads(write_images(made, count=8, seed=seed, size=160).read_text())
+    folder.mkdir()
     names = document["categories"][0]["keypoints"]
     for image, person in zip(document["images"], document["annotations"], strict=True):
-        picture = cv2.imread(str(folder / "made" / "images" / image["file_name"]))
+        picture = cv2.imread(str(made / "images" / image["file_name"]))
         cv2.imwrite(str(folder / f"{image['id']}.png"), picture)
         points = zip(names, person["keypoints"][::3], person["keypoints"][1::3], strict=True)
         shapes = [
@@ -74,5 +76,5 @@ def test_the_example_of_fine_tuning_works_as_it_stands(
         assert run.returncode == 0, f"{line}\n{run.stderr}"
         ran.append(command)
     assert ran[0] == "labelme2coco" and ran[-1] == "convert" and "train" in ran
-    assert load_model(tmp_path / "run" / "my-model.safetensors").card.calibration["pictures"] == 4
+    assert load_model(tmp_path / "run" / "my-model.safetensors").card.calibration["pictures"] == 8
     assert list((tmp_path / "OUT").rglob("tracks.parquet"))

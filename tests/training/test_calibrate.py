@@ -16,6 +16,7 @@ from vid2kp.pose.skeleton import INFANT22
 from vid2kp.pose.weights import load_model, save_model
 from vid2kp.training.calibrate import (
     Fit,
+    calibrated_apart,
     calibration_error,
     cross_validated_error,
     fit_calibration,
@@ -50,7 +51,7 @@ def test_the_curve_rises_and_is_never_certain() -> None:
 def test_equal_confidence_makes_one_level() -> None:
     fit = fit_calibration(np.full(60, 0.5), np.arange(60) < 30)
     assert len(fit.confidence) == 1
-    assert 0 < float(fit(np.array(0.9))) < 1
+    assert float(fit(np.array(0.9))) == pytest.approx(0.5)
 
 
 def test_what_was_not_found_stays_so_and_ends_are_level() -> None:
@@ -82,6 +83,19 @@ def test_outcomes_are_those_of_found_and_labelled_keypoints(tmp_path: Path) -> N
     assert confidence == pytest.approx([0.7] * 21 + [0.9] * 4)
     assert correct.tolist() == [True] * 21 + [False] * 4
     assert picture.tolist() == [0] * 21 + [1] * 4
+
+
+def test_a_pictures_confidence_comes_from_the_others(tmp_path: Path) -> None:
+    """A picture that is all wrong does not know it."""
+    labels = [annotation(body(), image_id=i) for i in range(1, 11)]
+    found = [people(body(), confidence=0.6) for _ in labels]
+    found[4].keypoints[:] += 40
+    apart = calibrated_apart(truth(tmp_path, labels), found)
+    promised = [float(one.confidence.mean()) for one in apart]
+    assert promised[4] > 0.92
+    assert sorted(p > 0.92 for p in promised) == [False] * 8 + [True] * 2, "one part of five"
+    assert all(0.75 < p < 0.87 for p in promised if p <= 0.92)
+    np.testing.assert_array_equal(apart[4].keypoints, found[4].keypoints)
 
 
 def test_a_calibration_is_kept_in_the_card(tmp_path: Path) -> None:

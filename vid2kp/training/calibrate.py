@@ -62,9 +62,10 @@ def fit_calibration(
     middle = np.array([confidence[part].mean() for part in parts])
     share = np.array([(correct[part].sum() + 1) / (len(part) + 2) for part in parts])
     weight = np.array([len(part) for part in parts], np.float64)
-    level = isotonic_regression(share, weights=weight).x
-    places, first = np.unique(middle.round(6), return_index=True)
-    curve = level[first].round(4)
+    places, same = np.unique(middle.round(6), return_inverse=True)
+    total = np.bincount(same, weight)
+    level = isotonic_regression(np.bincount(same, share * weight) / total, weights=total).x
+    curve = level.round(4)
     return Calibration(tuple(places.tolist()), tuple(curve.tolist()), within)
 
 
