@@ -76,5 +76,5 @@ def test_the_example_of_fine_tuning_works_as_it_stands(
         assert run.returncode == 0, f"{line}\n{run.stderr}"
         ran.append(command)
     assert ran[0] == "labelme2coco" and ran[-1] == "convert" and "train" in ran
-    assert load_model(tmp_path / "run" / "my-model.safetensors").card.calibration["pictures"] == 8
+    assert load_model(tmp_path / "run" / "my-model.safetensors").card.calibration["keypoints"] >= 50
     assert list((tmp_path / "OUT").rglob("tracks.parquet"))

@@ -14,7 +14,7 @@ from console import SCRIPT, vid2kp, vid2kp_here
 from vid2kp.pose.weights import check_model
 from vid2kp.training.synthetic import write_images
 
-STEPS = 60
+STEPS = 30
 
 
 @pytest.fixture(scope="module")
