@@ -259,7 +259,7 @@ def make_dirty(path: Path, *, frames: int = 24) -> Path:
         container.mux(_cover_packet(cover))
         container.mux(_subtitle_packet(words, as_mov_text=path.suffix == ".mp4"))
         encode(container, video, clip)
-        _encode_sound(container, sound, seconds=frames / 25)
+        encode_sound(container, sound, seconds=frames / 25)
     return path
 
 
@@ -293,7 +293,7 @@ def _subtitle_packet(stream: av.stream.Stream, *, as_mov_text: bool) -> av.Packe
     return packet
 
 
-def _encode_sound(
+def encode_sound(
     container: av.container.OutputContainer, stream: av.AudioStream, *, seconds: float
 ) -> None:
     for block in range(max(1, round(seconds * 16000 / 1024))):
@@ -312,7 +312,7 @@ def make_sound(path: Path, *, cover: bool = False) -> Path:
             picture_stream.disposition = av.stream.Disposition.attached_pic
             container.start_encoding()
             container.mux(_cover_packet(picture_stream))
-        _encode_sound(container, sound, seconds=1)
+        encode_sound(container, sound, seconds=1)
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import media
 import pytest
 from media import Clip, make
@@ -57,6 +58,18 @@ def test_other_streams_are_counted_by_type(tmp_path: Path, suffix: str) -> None:
 def test_names_of_tags_that_anybody_made_up_are_not_repeated(tmp_path: Path) -> None:
     path = make(tmp_path / "a.mkv", Clip(tags={"Lastname, Firstname": "yes", "PLACE": "ward"}))
     assert probe(path).identifying_tags == ("(other)", "PLACE")
+
+
+@pytest.mark.parametrize(("value", "warned"), [("90", True), ("0", False)])
+def test_a_rotation_that_is_a_mere_tag_is_told(tmp_path: Path, value: str, warned: bool) -> None:
+    path = tmp_path / "tag.mkv"
+    with av.open(str(path), "w") as container:
+        stream = media.add_video(container, Clip())
+        stream.metadata["rotate"] = value
+        media.encode(container, stream, Clip())
+    info = probe(path)
+    assert info.rotation == 0
+    assert any("rotation" in warning for warning in info.warnings) == warned
 
 
 def test_hlg_is_recognised(tmp_path: Path) -> None:

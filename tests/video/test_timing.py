@@ -63,6 +63,21 @@ def test_jumbled_times_are_spaced_evenly() -> None:
     assert times == pytest.approx([0.04 * n for n in range(12)])
 
 
+def test_a_leap_of_hours_is_bridged_and_a_gap_of_minutes_is_true() -> None:
+    clock, times = run_to_the_end([0, 40, 80, 36_000_080, 36_000_120])
+    assert clock.source == "rebuilt"
+    assert times == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
+    clock, times = run_to_the_end([0, 40, 80, 600_080, 600_120])
+    assert clock.source == "pts"
+    assert times[3] == pytest.approx(600.08)
+    assert clock.longest_step == pytest.approx(600)
+
+
+def test_one_frame_of_a_damaged_clock_costs_no_other_its_time() -> None:
+    _, times = run_to_the_end([0, 40, 80, 1 << 40, 160, 200])
+    assert times == pytest.approx([0.04 * n for n in range(6)])
+
+
 def test_no_times_at_all_are_spaced_evenly() -> None:
     _, times = run_to_the_end([None, None, None])
     assert times == pytest.approx([0, 0.04, 0.08])

@@ -23,6 +23,7 @@ from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
 from vid2kp.errors import UnreadableVideo
+from vid2kp.video.lookalikes import HEAD_BYTES, Lookalike, explain, misleading
 
 MAX_PIXELS = 8192 * 4352
 """Largest coded picture that is decoded: 8K. More is taken for a decompression bomb."""
@@ -75,7 +76,10 @@ def open_source(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -
             or larger than ``max_pixels``.
     """
     with _open_regular_file(Path(path)) as file:
-        container = _open_container(file, max_pixels)
+        head = _head(file)
+        if kind := misleading(head):
+            _refuse(kind)
+        container = _open_container(file, head, max_pixels)
         try:
             stream = _choose_stream(container)
             _check_size(stream, max_pixels)
@@ -135,11 +139,24 @@ def _refuse_to_open(error: OSError) -> NoReturn:
     ) from None
 
 
+def _head(file: Any) -> bytes:
+    try:
+        head: bytes = file.read(HEAD_BYTES)
+        file.seek(0)
+    except OSError as error:
+        _refuse_to_open(error)
+    return head
+
+
+def _refuse(kind: Lookalike) -> NoReturn:
+    raise UnreadableVideo(kind.message, hint=kind.hint) from None
+
+
 def _refuse_second_file(url: str, flags: int, options: dict[str, str]) -> NoReturn:
     raise PermissionError("a video may not open another file")
 
 
-def _open_container(file: Any, max_pixels: int) -> InputContainer:
+def _open_container(file: Any, head: bytes, max_pixels: int) -> InputContainer:
     options = {
         "format_whitelist": _FORMATS,
         "protocol_whitelist": "file",
@@ -158,6 +175,8 @@ def _open_container(file: Any, max_pixels: int) -> InputContainer:
     except MemoryError:
         raise
     except READ_ERRORS:
+        if kind := explain(head):
+            _refuse(kind)
         raise UnreadableVideo(
             "This is not a video file, or its header is missing or damaged.",
             hint="If it should be one, copy it again from the camera.",

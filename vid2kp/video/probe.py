@@ -21,7 +21,7 @@ from vid2kp.video.container import (
     packets,
 )
 from vid2kp.video.frame import bit_depth
-from vid2kp.video.orientation import Orientation, orientation_of
+from vid2kp.video.orientation import UPRIGHT, Orientation, orientation_of
 from vid2kp.video.timing import usual_rate
 
 _PLAUSIBLE_ASPECT = (Fraction(1, 4), Fraction(4))
@@ -32,7 +32,7 @@ _TECHNICAL_TAGS = {
     *("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "handler_name"),
     *("language", "duration", "variant_bitrate", "bps", "number_of_frames", "number_of_bytes"),
     *("_statistics_tags", "_statistics_writing_app", "_statistics_writing_date_utc"),
-    *("software", "software_version", "hw"),
+    *("software", "software_version", "hw", "rotate"),
 }
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.:\-]{1,64}")
 
@@ -154,7 +154,7 @@ def _describe(source: Source, first: VideoFrame) -> VideoInfo:
         first.width, first.height, pixel_aspect=aspect, rotation=orientation.rotation
     )
     others = Counter(s.type for s in container.streams if s.index != stream.index)
-    duration, loose = _header_duration(source)
+    duration, loose = _header_duration(source, first)
     return VideoInfo(
         container=container.format.name,
         codec=stream.codec_context.name,
@@ -191,18 +191,17 @@ def _pixel_aspect(ratio: Fraction | None) -> tuple[Fraction, bool]:
     return (ratio, True) if low <= ratio <= high else (Fraction(1), False)
 
 
-def _header_duration(source: Source) -> tuple[float | None, bool]:
-    """Seconds promised for the stream, and whether they may be those of another stream."""
+def _header_duration(source: Source, first: VideoFrame) -> tuple[float | None, bool]:
+    """Seconds promised from the first picture on, and whether for another stream perhaps."""
     container, stream = source.container, source.stream
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base), False
+    # What follows counts from time 0, at which the picture need not begin.
+    before = max(first.time or 0.0, 0.0)
     tagged = _matroska_duration(stream.metadata.get("DURATION", ""))
-    if tagged:
-        return tagged, False
-    if container.duration:
-        start = max(container.start_time or 0, 0)
-        return max(container.duration - start, 0) / 1e6 or None, len(container.streams) > 1
-    return None, False
+    whole = tagged or (container.duration or 0) / 1e6
+    is_loose = not tagged and len(container.streams) > 1
+    return (whole - before, is_loose) if whole > before else (None, False)
 
 
 def _matroska_duration(tag: str) -> float | None:
@@ -229,9 +228,18 @@ def _warnings(source: Source, orientation: Orientation, aspect_understood: bool)
         "The file asks for a rotation that is no multiple of 90 degrees; nothing was turned.": (
             not orientation.understood
         ),
+        "The file names a rotation in a tag, which players pass over too; nothing was turned.": (
+            orientation == UPRIGHT and _has_rotation_tag(source)
+        ),
         "The file gives an impossible pixel aspect; pixels are taken as square.": (
             not aspect_understood
         ),
         f"The file holds {video_streams} video streams; the best one is read.": video_streams > 1,
     }
     return tuple(text for text, holds in found.items() if holds)
+
+
+def _has_rotation_tag(source: Source) -> bool:
+    """What old programs wrote when they copied a phone's video, and nothing reads any more."""
+    tags = {key.lower(): value for key, value in source.stream.metadata.items()}
+    return tags.get("rotate", "0").strip() not in ("0", "360", "")

@@ -33,6 +33,7 @@ from vid2kp.video.options import DecodeRestart, ReadOptions
 from vid2kp.video.order import Row, RowOrder
 from vid2kp.video.orientation import Orientation, OrientationReader
 from vid2kp.video.probe import VideoInfo, probe
+from vid2kp.video.promise import is_cut
 from vid2kp.video.timing import Clock, TimesBroken
 
 __all__ = [
@@ -48,11 +49,14 @@ __all__ = [
 
 Result = TypeVar("Result")
 
-_SHORT = 0.02  # of the header's promise: more is a cut file
-_LOOSE_SECONDS = 1.0  # by which sound may outlast the picture
 _MAX_CORRUPT = 0.2  # of all frames: more is an encrypted file, or noise
 _SEEK_FROM_SECONDS = 10.0  # a start before this is reached by decoding
 _SEEK_MARGIN_SECONDS = 2.0
+_GAP_SECONDS = 10.0  # between two frames: worth a word
+
+# Containers that know where their frames are. Others are searched for a timestamp, and find the
+# wrong one where two recordings are joined.
+_INDEXED = ("mov,", "matroska,", "avi")
 
 
 @dataclass(frozen=True)
@@ -266,7 +270,7 @@ class _Reading:
         first, start = self._info.first_pts, self._options.start
         if first is None or not self._options.seek or self._options.times != "pts":
             return
-        if start < _SEEK_FROM_SECONDS:
+        if start < _SEEK_FROM_SECONDS or not self._info.container.startswith(_INDEXED):
             return
         self._clock.start_at(first)
         target = first + round((start - _SEEK_MARGIN_SECONDS) / self._info.time_base)
@@ -357,26 +361,24 @@ class _Reading:
         return self._suspect > 0 or self._damage.errors_after_first_frame > 0
 
     def _is_cut(self) -> bool:
-        """Whether the file ends before its header says, by frames and by time."""
         if self._stopped_early:
             return False
-        promises = []
-        if self._info.header_frames and not self._sought:
-            missing = self._info.header_frames - self._damage.frames - self._lost
-            promises.append(missing > max(1, _SHORT * self._info.header_frames))
-        if self._info.header_duration:
-            duration, step = self._info.header_duration, self._clock.step
-            slack = _LOOSE_SECONDS if self._info.header_duration_loose else step
-            missing_time = duration - (self._clock.last + step)
-            promises.append(missing_time > max(slack, _SHORT * duration))
-        return bool(promises) and all(promises)
+        return is_cut(
+            self._source,
+            self._info,
+            frames=None if self._sought else self._damage.frames + self._lost,
+            seconds=None if self._options.times == "bridged" else self._clock.end,
+        )
 
     def _late_warnings(self) -> tuple[str, ...]:
         found = {
-            "Frame times are missing or run backwards in the file; they were rebuilt.": (
+            "Frame times are missing, run backwards or leap in the file; they were rebuilt.": (
                 self._clock.source == "rebuilt"
             ),
             "The picture size or orientation changes within the video.": len(self._geometry) > 1,
+            f"There is a gap of {self._clock.longest_step:.0f} seconds without a picture.": (
+                self._clock.longest_step > max(_GAP_SECONDS, 2 * self._clock.step)
+            ),
             "Data at the beginning of the file could not be decoded.": (
                 self._damage.errors > self._damage.errors_after_first_frame
             ),

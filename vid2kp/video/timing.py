@@ -13,8 +13,8 @@ TimeRule = Literal["pts", "bridged", "constant"]
 """How times are found.
 
 - pts: pts x time base, as the file says.
-- bridged: as pts, but where the pts is missing or runs backwards (two recordings joined) time goes
-  on by one usual step.
+- bridged: as pts, but where the pts is missing, runs backwards or leaps ahead by more than an hour
+  (two recordings joined, a damaged clock) time goes on by one usual step.
 - constant: so much is wrong (no pts at all, B-frames in AVI) that frames are spaced evenly, in
   decoder order, at the rate of the header.
 """
@@ -22,6 +22,7 @@ TimeRule = Literal["pts", "bridged", "constant"]
 _DEFAULT_RATE = Fraction(25)  # FFmpeg's own for streams that say nothing
 _FEW_BREAKS = 3
 _BREAK_SHARE = 0.05
+_LEAP_SECONDS = 3600  # no recording pauses for longer: its clock was set anew
 
 
 class TimesBroken(Exception):
@@ -58,7 +59,7 @@ class Clock:
         """The time of the next frame, seconds.
 
         Raises:
-            TimesBroken: the pts is missing or runs backwards.
+            TimesBroken: the pts is missing, runs backwards or leaps ahead.
         """
         time = self._next_time(pts)
         if self._times and time <= self._times[-1]:
@@ -75,11 +76,16 @@ class Clock:
     def _next_time(self, pts: int | None) -> float:
         if self._rule == "constant":
             return len(self._times) * self._step
-        if pts is None or (self._last_pts is not None and pts < self._last_pts):
+        if pts is None or self._is_broken_at(pts):
             return self._bridge(pts)
         if self._offset is None:
             self._offset = pts
         return self._since_start(pts)
+
+    def _is_broken_at(self, pts: int) -> bool:
+        if self._last_pts is None:
+            return False
+        return not 0 <= (pts - self._last_pts) * self._tick <= _LEAP_SECONDS
 
     def _bridge(self, pts: int | None) -> float:
         if not self._times:
@@ -112,14 +118,19 @@ class Clock:
         return "pts" if self._rule == "pts" else "rebuilt"
 
     @property
-    def last(self) -> float:
-        """Time of the last frame, seconds; 0 before the first."""
-        return self._times[-1] if self._times else 0.0
+    def end(self) -> float:
+        """Time at which the last frame has been shown for one usual step, seconds."""
+        return (self._times[-1] if self._times else 0.0) + self._usual_step()
 
     @property
     def step(self) -> float:
         """Median seconds from frame to frame."""
         return self._usual_step()
+
+    @property
+    def longest_step(self) -> float:
+        """The longest time from frame to frame, seconds; 0 before the second."""
+        return float(self._steps().max(initial=0.0))
 
     @property
     def vfr(self) -> bool:
