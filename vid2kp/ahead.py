@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
-
-Item = TypeVar("Item")
+from typing import Generic, Protocol, TypeVar
 
 AHEAD = 24
 """Items made before they are needed."""
 
+AHEAD_BYTES = 96 << 20
+"""Memory that they may take together; a larger one waits alone."""
 
-class _Reraised:
-    """An error of the decoding thread, on its way to the thread that waits for frames."""
 
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+class Sized(Protocol):
+    """Something of which there may be too much."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+
+
+Item = TypeVar("Item", bound=Sized)
 
 
 @contextmanager
@@ -28,37 +33,77 @@ def run_ahead(frames: Iterator[Item]) -> Iterator[Iterator[Item]]:
     Yields:
         an iterator; errors of the decoder come out of it where they happened.
     """
-    ready: queue.Queue[Item | _Reraised | None] = queue.Queue(maxsize=AHEAD)
-    stop = threading.Event()
-
-    def put(item: Item | _Reraised | None) -> bool:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
+    shelf: _Shelf[Item] = _Shelf()
 
     def decode() -> None:
         try:
             for frame in frames:
-                if not put(frame):
+                if not shelf.put(frame):
                     return
-            put(None)
+            shelf.end(None)
         except BaseException as error:  # goes on in the thread that waits
-            put(_Reraised(error))
-
-    def arrived() -> Iterator[Item]:
-        while (item := ready.get()) is not None:
-            if isinstance(item, _Reraised):
-                raise item.error
-            yield item
+            shelf.end(error)
 
     thread = threading.Thread(target=decode, name="decode", daemon=True)
     thread.start()
     try:
-        yield arrived()
+        yield shelf.items()
     finally:
-        stop.set()
+        shelf.close()
         thread.join()
+
+
+class _Shelf(Generic[Item]):
+    """Holds a few items between the thread that makes them and the one that takes them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._items: deque[Item] = deque()
+        self._bytes = 0
+        self._ended = False
+        self._error: BaseException | None = None
+        self._closed = False
+
+    def put(self, item: Item) -> bool:
+        """Waits for room; False when nobody wants the item any more."""
+        size = item.bytes
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._has_room(size))
+            if self._closed:
+                return False
+            self._items.append(item)
+            self._bytes += size
+            self._changed.notify_all()
+            return True
+
+    def _has_room(self, size: int) -> bool:
+        if not self._items:
+            return True
+        return len(self._items) < AHEAD and self._bytes + size <= AHEAD_BYTES
+
+    def end(self, error: BaseException | None) -> None:
+        """Says that nothing follows, but perhaps an error."""
+        with self._changed:
+            self._ended, self._error = True, error
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Says that nothing is wanted any more."""
+        with self._changed:
+            self._closed = True
+            self._items.clear()
+            self._changed.notify_all()
+
+    def items(self) -> Iterator[Item]:
+        """The items in their order, each as soon as it is there."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._items or self._ended)
+                if not self._items:
+                    break
+                item = self._items.popleft()
+                self._bytes -= item.bytes
+                self._changed.notify_all()
+            yield item
+        if self._error is not None:
+            raise self._error

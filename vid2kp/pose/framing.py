@@ -134,9 +134,11 @@ def display_from_coded(
     pixel_aspect: Fraction = Fraction(1),
     rotation: int = 0,
     mirrored: bool = False,
+    shrunk: int = 1,
 ) -> Matrix:
     """The (3, 3) map from coded pixel centres to display pixel centres.
 
+    Of a coded picture that is kept ``shrunk`` times smaller, the map is from the pixels kept.
     The coded picture is stretched along x to square pixels, then turned counter-clockwise by
     ``rotation`` degrees (as ``np.rot90(image, rotation // 90)``), then, where mirrored, flipped
     left to right (as ``image[:, ::-1]``).
@@ -151,7 +153,7 @@ def display_from_coded(
         @ turn(rotation)
         @ translation(-stretched / 2, -height / 2)
     )
-    return _about_edges(turned @ scaling(stretched / width, 1.0))
+    return _about_edges(turned @ scaling(shrunk * stretched / width, shrunk))
 
 
 # ---------------------------------------------------------------------------------------------

@@ -31,6 +31,14 @@ MAX_PIXELS = 8192 * 4352
 MAX_SIDE = 16384
 """Longest coded side that is decoded, pixels."""
 
+_MAX_BYTES = 800_000_000  # of all pictures that a decoder holds: a bomb stays under a gigabyte
+_ALWAYS_PIXELS = 4096 * 2304  # 4K is decoded, however many bits it has
+
+# Pictures that a decoder may hold at once: those that others are predicted from, as many as the
+# bitstream may ask for, and those on their way. Measured with files that ask for most.
+_HELD = {"h264": 24, "hevc": 12, "vp9": 12, "libdav1d": 12, "av1": 12, "vvc": 20}
+_HELD_BY_OTHERS = 6
+
 # Demuxers of video containers and elementary streams. Left out on purpose: playlists (concat,
 # hls, dash), still pictures (image2, *_pipe, mjpeg), text that decodes as video (tty, ansi),
 # devices, and raw formats that match anything.
@@ -82,6 +90,7 @@ def open_source(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -
         container = _open_container(file, head, max_pixels)
         try:
             stream = _choose_stream(container)
+            max_pixels = min(max_pixels, _affordable_pixels(stream))
             _check_size(stream, max_pixels)
             _configure_decoder(stream, max_pixels)
             yield Source(container, stream)
@@ -204,12 +213,20 @@ def _choose_stream(container: InputContainer) -> VideoStream:
     return stream
 
 
+def _affordable_pixels(stream: VideoStream) -> int:
+    """The largest picture of which a decoder can hold as many as it may want."""
+    decoder = stream.codec_context
+    bits = decoder.format.padded_bits_per_pixel if decoder.format is not None else 12
+    held = _HELD.get(decoder.codec.name, _HELD_BY_OTHERS)
+    return max(_ALWAYS_PIXELS, _MAX_BYTES * 8 // (held * max(bits, 12)))
+
+
 def _check_size(stream: VideoStream, max_pixels: int) -> None:
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise UnreadableVideo(
-            f"The picture is {width} x {height} pixels, more than is decoded.",
-            hint="Scale the video down if it is genuine.",
+            f"The picture is {width} x {height} pixels, more than is decoded in its format.",
+            hint="If it is genuine, scale it down to 4K.",
         )
 
 

@@ -24,6 +24,7 @@ class Planes:
     """8-bit 4:2:0 planes in coded orientation: before pixel aspect, rotation and mirroring.
 
     Where nothing had to be converted, the arrays are read-only views of the decoder's own memory.
+    Gigantic pictures are kept `shrinking` times smaller than coded.
 
     Attributes:
         y: (H, W) uint8 luma.
@@ -39,6 +40,11 @@ class Planes:
     full_range: bool
     bt709: bool
 
+    @property
+    def bytes(self) -> int:
+        """Memory that the samples take."""
+        return self.y.nbytes + self.u.nbytes + self.v.nbytes
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -51,7 +57,8 @@ class Frame:
         suspect: damaged data near: there is no picture that could be trusted.
         width: display pixels.
         height: display pixels.
-        display_from_coded: (3, 3) float64 map from coded to display pixel centres.
+        display_from_coded: (3, 3) float64 map from the pixel centres of the planes to those of
+            the display.
         planes: the picture; None where the frame is suspect.
     """
 
@@ -63,6 +70,11 @@ class Frame:
     height: int
     display_from_coded: Matrix
     planes: Planes | None
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the picture takes."""
+        return 0 if self.planes is None else self.planes.bytes
 
     @cached_property
     def image(self) -> Image:
@@ -82,6 +94,15 @@ _BT601_SPACES = (4, 5, 6)
 _UNTAGGED_SPACES = (0, 2)  # RGB and unspecified
 _JPEG_RANGE = int(ColorRange.JPEG)
 _HD_LINES = 720
+_KEPT_PIXELS = 4096 * 2304  # 4K; no network looks at more, and dozens of frames wait for it
+
+
+def shrinking(width: int, height: int) -> int:
+    """How many times smaller the planes of a coded picture are kept: 1 up to 4K, 2 for 8K."""
+    times = 1
+    while width * height > _KEPT_PIXELS * times**2:
+        times *= 2
+    return times
 
 
 @dataclass
@@ -107,6 +128,7 @@ class PlaneReader:
             frame = self._to_yuv420p(frame, full_range=full_range, bt709=bt709)
         depth = int((planar and planar[2]) or 8)
         y, u, v = (_plane_array(plane, depth) for plane in frame.planes)
+        y = _shrunk(y, shrinking(frame.width, frame.height))
         half = (-(-y.shape[0] // 2), -(-y.shape[1] // 2))
         return Planes(y, _at_size(u, half), _at_size(v, half), full_range, bt709)
 
@@ -145,11 +167,17 @@ def _plane_array(plane: VideoPlane, depth: int) -> Image:
     return np.asarray(samples, np.uint8)
 
 
-def _at_size(chroma: Image, shape: tuple[int, int]) -> Image:
-    """Chroma of 4:2:2 or 4:4:4 averaged to (height, width) of 4:2:0."""
-    if chroma.shape == shape:
-        return chroma
-    shrunk = cv2.resize(chroma, shape[::-1], interpolation=cv2.INTER_AREA)
+def _shrunk(luma: Image, times: int) -> Image:
+    """Every ``times`` x ``times`` samples averaged; what is left over at the far edges is cut."""
+    height, width = luma.shape[0] // times, luma.shape[1] // times
+    return _at_size(luma[: height * times, : width * times], (height, width))
+
+
+def _at_size(samples: Image, shape: tuple[int, int]) -> Image:
+    """Samples averaged to (height, width), as chroma of 4:2:2 or 4:4:4 to that of 4:2:0."""
+    if samples.shape == shape:
+        return samples
+    shrunk = cv2.resize(samples, shape[::-1], interpolation=cv2.INTER_AREA)
     return np.asarray(shrunk, np.uint8)
 
 

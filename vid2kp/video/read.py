@@ -28,7 +28,7 @@ from vid2kp.video.container import (
 )
 from vid2kp.video.damage import DamageLog
 from vid2kp.video.deinterlace import Deinterlacer
-from vid2kp.video.frame import Frame, PlaneReader, Planes
+from vid2kp.video.frame import Frame, PlaneReader, Planes, shrinking
 from vid2kp.video.options import DecodeRestart, ReadOptions
 from vid2kp.video.order import Row, RowOrder
 from vid2kp.video.orientation import Orientation, OrientationReader
@@ -318,7 +318,12 @@ class _Reading:
     ) -> tuple[framing.Matrix, int, int]:
         aspect, rotation = self._info.pixel_aspect, orientation.rotation
         matrix = framing.display_from_coded(
-            width, height, pixel_aspect=aspect, rotation=rotation, mirrored=orientation.mirrored
+            width,
+            height,
+            pixel_aspect=aspect,
+            rotation=rotation,
+            mirrored=orientation.mirrored,
+            shrunk=shrinking(width, height),
         )
         return matrix, *framing.display_size(width, height, pixel_aspect=aspect, rotation=rotation)
 
