@@ -4,7 +4,10 @@ Each copy of ten generated clips has one to three seeded faults (bits flipped, r
 out, overwritten or moved). It is read twice in a process that may use two gigabytes and twenty
 seconds. Nothing may hang or crash, and both readings must agree in every pixel.
 
-    python benchmarks/fuzz_ingest.py --copies 1000
+Some of the copies are then converted by `vid2kp convert`: each must end in a status that is not
+``failed``, and the output folder may hold whole deliverables only.
+
+    python benchmarks/fuzz_ingest.py --copies 1000 --convert 100
 """
 
 from __future__ import annotations
@@ -34,18 +37,25 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--copies", type=int, default=1000)
+    parser.add_argument("--convert", type=int, default=0, help="of the copies, to convert too")
     parser.add_argument("--seed", type=int, default=0, help="of the first copy")
     parser.add_argument("--read", nargs="+", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.read:
         read_files(arguments.read)
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        clips = make_clips(Path(folder))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clips = make_clips(folder)
         started = time.monotonic()
         results = list(run(clips, copies=arguments.copies, seed=arguments.seed))
-    print(json.dumps(report(results, seconds=time.monotonic() - started), indent=1))
-    return int(any(result["outcome"] != "read" or result["differs"] for result in results))
+        found = report(results, seconds=time.monotonic() - started)
+        if arguments.convert:
+            made = make_copies(clips, folder / "copies", arguments.convert, seed=arguments.seed)
+            found["converted"] = convert_copies(made, folder / "out")
+    print(json.dumps(found, indent=1))
+    faults = [found["crashed_or_hung"], found["differing"], found.get("converted", {}).get("wrong")]
+    return int(any(faults))
 
 
 def make_clips(folder: Path) -> list[Path]:
@@ -148,6 +158,63 @@ def reading(path: Path) -> dict[str, Any]:
         return read_video(path, consume)
     except UnreadableVideo as error:
         return {"status": "unreadable", "message": error.message}
+
+
+def make_copies(clips: list[Path], folder: Path, copies: int, *, seed: int) -> Path:
+    """The first damaged copies, as `run` makes them, in a folder of their own."""
+    broken: Any = importlib.import_module("broken_media")
+    folder.mkdir()
+    for number in range(copies):
+        clip = clips[number % len(clips)]
+        broken.mutated(clip, folder / f"{number:05d}{clip.suffix}", seed=seed + number)
+    return folder
+
+
+def convert_copies(videos: Path, out: Path) -> dict[str, Any]:
+    """Converts a folder as a user would and looks at what is left."""
+    batches: Any = importlib.import_module("batches")
+    model = batches.make_model(out.with_name("model.safetensors"))
+    started = time.monotonic()
+    command = [sys.executable, "-m", "vid2kp.cli", "convert", videos, "-o", out, "--json"]
+    options = ["--model", model, "--device", "cpu", "--jobs", "1"]
+    done = subprocess.run(
+        [str(part) for part in command + options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    results = json.loads(done.stdout)["videos"] if done.returncode in (0, 1) else []
+    delivered = {Path(result["folder"]).name for result in results if result["folder"]}
+    wrong = [result for result in results if result["status"] == "failed"]
+    wrong += [{"unfinished": name} for name in unfinished(out, delivered)]
+    if len(results) != len(list(videos.iterdir())):
+        wrong.append({"exit code": done.returncode, "results": len(results)})
+    return {
+        "statuses": dict(Counter(result["status"] for result in results)),
+        "delivered": len(delivered),
+        "seconds": round(time.monotonic() - started, 1),
+        "wrong": wrong,
+    }
+
+
+def unfinished(out: Path, delivered: set[str]) -> list[str]:
+    """Whatever lies in the output folder without being part of a whole deliverable."""
+    from vid2kp.privacy.manifest import FileHash, read_manifest
+    from vid2kp.tracks.schema import MANIFEST_FILE
+
+    stray = [path.name for path in out.iterdir() if path.name not in delivered | {"index.parquet"}]
+    for name in delivered:
+        _, files = read_manifest(out / name)
+        present = {path.name: path for path in (out / name).iterdir()}
+        if set(present) != set(files) | {MANIFEST_FILE}:
+            stray.append(f"{name}: {sorted(present)}")
+        stray += [
+            f"{name}/{file}"
+            for file, promised in files.items()
+            if file in present and FileHash.of(present[file]) != promised
+        ]
+    return stray
 
 
 def report(results: list[dict[str, Any]], *, seconds: float) -> dict[str, Any]:

@@ -230,7 +230,12 @@ def _watch(
         estimator, sample_decoded, zoom=options.zooms, rotation=rotation
     )
     size = (0, 0)
-    with run_ahead(reader.frames()) as frames:
+
+    def skipped() -> None:
+        if progress:
+            progress(0, reader.info.header_frames)
+
+    with run_ahead(reader.frames(skipped=skipped)) as frames:
         for seen in watcher.watch(frames):
             frame, tracked = seen.frame, seen.tracked
             size = size if frame.index else (frame.width, frame.height)

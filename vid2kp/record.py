@@ -116,8 +116,8 @@ def judge(summary: ReadSummary, counts: Counts) -> tuple[Status, str]:
     if summary.status == "truncated":
         return "truncated", "The file is cut; the tracks end where it ends."
     if summary.status == "damaged":
-        reason = f"{summary.suspect_frames} frames near damaged data are marked suspect."
-        return "damaged", reason
+        marked = f"{summary.suspect_frames} of {summary.frames} frames are marked suspect."
+        return "damaged", f"The file holds damaged data: {marked}"
     unsure = counts.ambiguous / max(counts.frames, 1)
     if unsure > _UNSURE:
         reason = f"In {unsure:.0%} of the frames somebody else might be the infant as well."

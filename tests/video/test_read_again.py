@@ -70,6 +70,17 @@ def test_a_part_is_the_same_part_of_the_whole(
     assert part.summary.status == "done"
 
 
+def test_skipping_to_a_start_shows_that_it_lives(tmp_path: Path) -> None:
+    """What cannot be sought is decoded up to the start: a watchdog must not take it for hanging."""
+    path = make(tmp_path / "long.ts", Clip(frames=100, rate=Fraction(4)))
+    signs: list[int] = []
+    options = ReadOptions(start=20)
+    with open_video(path, options=options) as reader:
+        shown = [frame.time for frame in reader.frames(skipped=lambda: signs.append(1))]
+    assert shown == [20 + n / 4 for n in range(20)]
+    assert len(signs) == 80
+
+
 def test_a_start_after_the_end_is_said(plain: Path) -> None:
     with pytest.raises(UnreadableVideo, match="part"):
         read_all(plain, ReadOptions(start=60))

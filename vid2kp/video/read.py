@@ -168,8 +168,11 @@ class VideoReader:
             raise RuntimeError("the video has not been read to its end")
         return self._summary
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, *, skipped: Callable[[], object] | None = None) -> Iterator[Frame]:
         """Every frame in order of presentation, damaged and lost ones marked; once per reader.
+
+        Args:
+            skipped: called for every frame before the start: a sign of life.
 
         Raises:
             DecodeRestart: all that was given out is void; see `read_video`.
@@ -179,7 +182,7 @@ class VideoReader:
             raise RuntimeError("use the reader as a context manager")
         reading = _Reading(self._source, self.info, self.options)
         with memory_as_unreadable():
-            yield from reading.frames()
+            yield from reading.frames(skipped or (lambda: None))
         self._summary = reading.summary()
 
 
@@ -207,7 +210,7 @@ class _Reading:
         self._stopped_early = False
         self._frames = self._suspect = self._lost = 0
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, skipped: Callable[[], object]) -> Iterator[Frame]:
         self._seek()
         end = _end(self._options)
         for row in self._progressive_rows():
@@ -217,6 +220,8 @@ class _Reading:
                 break
             if time >= self._options.start:
                 yield self._frame(row, time)
+            else:
+                skipped()
 
     # -- decoding -----------------------------------------------------------------------------
 
