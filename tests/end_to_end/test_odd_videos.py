@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -191,8 +193,48 @@ def test_damaged_files_give_the_same_bytes_for_every_number_of_workers(
         assert {video.status for video in result.results} <= {"damaged", "truncated"}
         return contents(out)
 
-    one = outcome(tmp_path / "one", jobs=1)
-    assert len(one) == 4 * 4 + 1
-    assert one == outcome(tmp_path / "two", jobs=2)
+    together = outcome(tmp_path / "together", jobs=2)
+    assert len(together) == 4 * 4 + 1
     outcome(tmp_path / "shards", jobs=1, shard=(1, 2))
-    assert one == outcome(tmp_path / "shards", jobs=1, shard=(2, 2))
+    assert together == outcome(tmp_path / "shards", jobs=1, shard=(2, 2))
+
+
+# -- a full disk -------------------------------------------------------------------------------
+
+_CONVERT_ON_SMALL_DISKS = """
+import resource, signal, sys
+from pathlib import Path
+from vid2kp.convert import ConvertOptions, convert_video, make_estimator
+from vid2kp.errors import OutputError
+
+source, out, model = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+options = ConvertOptions(model=model, device="cpu")
+estimator = make_estimator(options)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+for limit in [*range(0, 24_000, 1500), resource.RLIM_INFINITY]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        convert_video(
+            source, out / "SURNAME", pseudonym="a" * 26, estimator=estimator, options=options
+        )
+        print("done")
+    except OutputError as error:
+        print("SURNAME" in str(error), *out.iterdir())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file size limits are POSIX")
+def test_a_disk_that_fills_at_any_moment_is_said_and_nothing_is_left(
+    tmp_path: Path, loud: ConvertOptions
+) -> None:
+    """A file that may not grow stands for a full disk: what is refused, and when, is the same."""
+    clip = make(tmp_path / "clip.mp4", Clip(frames=12, width=64, height=48))
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-c", _CONVERT_ON_SMALL_DISKS, clip, out, loud.model]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    *full, last = done.stdout.splitlines()
+    assert last == "done"
+    assert full.count("False") >= 4, "the disk was full at several moments"
+    assert set(full) <= {"False", "done"}

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vid2kp.errors import OutputError
 from vid2kp.tracks.spool import Spool, SpooledFrame
 
 
@@ -42,6 +43,18 @@ def test_frames_come_back_bit_for_bit_as_often_as_wanted(tmp_path: Path) -> None
                         assert value.shape == getattr(have, name).shape
                     else:
                         assert value == getattr(have, name)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_a_disk_that_is_full_at_the_last_byte_is_said(tmp_path: Path) -> None:
+    with Spool(tmp_path, keypoints=22) as spool:
+        spool._open.close()
+        spool._file = Path("/dev/full").open("w+b", buffering=1 << 16)  # noqa: SIM115
+        spool.write(_frame(0, 1, np.random.default_rng(0)))  # into the buffer
+        with pytest.raises(OutputError, match="No space left"):
+            next(spool.frames())
+        with pytest.raises(OutputError, match="No space left"):
+            spool.clear()
 
 
 def test_nothing_is_left_nor_seen_in_the_folder(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
@@ -83,7 +84,9 @@ class Spool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._open.close()
+        # What is left in its buffer is wanted no more, so that a full disk does not matter.
+        with suppress(OSError):
+            self._open.close()
         self._file = None
 
     def write(self, frame: SpooledFrame) -> None:
@@ -120,12 +123,18 @@ class Spool:
 
     def clear(self) -> None:
         """Forgets all frames: the video is read again from the first."""
-        self._open.seek(0)
-        self._open.truncate()
+        with output_errors():
+            self._open.seek(0)
+            self._open.truncate()
 
     def frames(self) -> Iterator[SpooledFrame]:
-        """All frames from the first on, in the order in which they were written."""
-        self._open.seek(0)
+        """All frames from the first on, in the order in which they were written.
+
+        Raises:
+            OutputError: the disk is full: the last frames could not be written.
+        """
+        with output_errors():
+            self._open.seek(0)
         while head := self._open.read(_HEAD.size):
             number, time, pts, width, height, suspect, *view, rotation, people, near = _HEAD.unpack(
                 head

@@ -132,10 +132,12 @@ class SkeletonWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Closing the file writes what is left in its buffer, which a full disk refuses once more.
         if kind is not None:
-            self._stack.__exit__(kind, error, trace)
+            with output_errors():
+                self._stack.__exit__(kind, error, trace)
             return
-        with self._stack:
+        with output_errors(), self._stack:
             if self._tick < 0:
                 raise OutputError("A video without a frame cannot be written.")
             self._mux(self._stream.encode(None))
