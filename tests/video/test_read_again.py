@@ -128,3 +128,17 @@ def test_damage_from_end_to_end_is_unreadable(tmp_path: Path) -> None:
             return
         assert not all(seen.suspect)
     pytest.fail("none of the faults hit the only keyframe")
+
+
+def test_a_motion_jpeg_picture_without_its_scan_is_lost(tmp_path: Path) -> None:
+    """FFmpeg gives what was in memory before, and says nothing."""
+    path = make(tmp_path / "a.avi", Clip(codec="mjpeg", pixel_format="yuvj422p"))
+    data = bytearray(path.read_bytes())
+    scans = [place for place in range(len(data)) if data[place : place + 2] == b"\xff\xda"]
+    data[scans[9]] = 0xDF
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) == 24
+    seen = read_all(path)
+    assert [n for n, suspect in enumerate(seen.suspect) if suspect] == [9]
+    assert seen.numbers == [None if n == 9 else n for n in range(24)]

@@ -29,6 +29,7 @@ from vid2kp.video.container import (
 from vid2kp.video.damage import DamageLog
 from vid2kp.video.deinterlace import Deinterlacer
 from vid2kp.video.frame import Frame, PlaneReader, Planes, shrinking
+from vid2kp.video.jpeg import has_all_scans
 from vid2kp.video.options import DecodeRestart, ReadOptions
 from vid2kp.video.order import Row, RowOrder
 from vid2kp.video.orientation import Orientation, OrientationReader
@@ -245,14 +246,19 @@ class _Reading:
     def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         if packet is not None:
             self._damage.packet_in(packet)
+            if self._info.codec == "mjpeg" and not has_all_scans(bytes(packet)):
+                return self._refused(packet)
         try:
             return self._source.stream.decode(packet)
         except MemoryError:
             raise
         except READ_ERRORS:
-            self._damage.packet_failed(packet)
-            self._restart_if_damaged()
-            return []
+            return self._refused(packet)
+
+    def _refused(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        self._damage.packet_failed(packet)
+        self._restart_if_damaged()
+        return []
 
     def _read_failed(self) -> None:
         self._damage.read_failed()
