@@ -29,6 +29,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS_PER_COPY = 20.0
 MEMORY_BYTES = 2 << 30
+_OF_ALL = {"index.parquet", "report.html"}
 
 
 def main() -> int:
@@ -203,7 +204,7 @@ def unfinished(out: Path, delivered: set[str]) -> list[str]:
     from vid2kp.privacy.manifest import FileHash, read_manifest
     from vid2kp.tracks.schema import MANIFEST_FILE
 
-    stray = [path.name for path in out.iterdir() if path.name not in delivered | {"index.parquet"}]
+    stray = [path.name for path in out.iterdir() if path.name not in delivered | _OF_ALL]
     for name in delivered:
         _, files = read_manifest(out / name)
         present = {path.name: path for path in (out / name).iterdir()}

@@ -194,7 +194,7 @@ def test_damaged_files_give_the_same_bytes_for_every_number_of_workers(
         return contents(out)
 
     together = outcome(tmp_path / "together", jobs=2)
-    assert len(together) == 4 * 4 + 1
+    assert sum("/" in name for name in together) == 4 * 4, "four deliverables of four videos"
     outcome(tmp_path / "shards", jobs=1, shard=(1, 2))
     assert together == outcome(tmp_path / "shards", jobs=1, shard=(2, 2))
 
