@@ -11,7 +11,16 @@ from vid2kp.files import fix_folder_times
 from vid2kp.privacy.manifest import Manifest, shaping_libraries, write_manifest
 from vid2kp.render.skeleton_video import RenderOptions, render_video
 from vid2kp.tracks.index import write_index
-from vid2kp.tracks.schema import FRAMES_FILE, INDEX_FILE, VIDEO_FILE
+from vid2kp.tracks.load import load_frames
+from vid2kp.tracks.schema import (
+    FOOTER_KEY,
+    FRAMES_FILE,
+    FRAMES_SCHEMA,
+    INDEX_FILE,
+    VIDEO_FILE,
+    Footer,
+    parquet_writer,
+)
 
 FIRST = "a" * 25 + "2"
 SECOND = "b" * 25 + "3"
@@ -25,8 +34,20 @@ def write_deliverable(out: Path) -> Path:
     write_index(
         out / INDEX_FILE,
         [
-            {"pseudonym": FIRST, "status": "done", "reason": "One person.", "frames": 12},
-            {"pseudonym": SECOND, "status": "done", "reason": "One person.", "frames": 12},
+            {
+                "pseudonym": FIRST,
+                "status": "done",
+                "reason": "One person.",
+                "frames": 12,
+                "seconds": 0.44,
+            },
+            {
+                "pseudonym": SECOND,
+                "status": "done",
+                "reason": "One person.",
+                "frames": 12,
+                "seconds": 0.44,
+            },
             {"pseudonym": "c" * 26, "status": "unreadable", "reason": "No video."},
         ],
     )
@@ -51,3 +72,11 @@ def seal(folder: Path, **changes: object) -> None:
     }  # fmt: skip
     write_manifest(folder, Manifest(**{**values, **changes}))  # type: ignore[arg-type]
     fix_folder_times(folder)
+
+
+def rewrite_frames(folder: Path, footer: Footer) -> None:
+    """The frames file of a video once more, with another footer."""
+    table = load_frames(folder / FRAMES_FILE)
+    with (folder / FRAMES_FILE).open("wb") as file, parquet_writer(file, FRAMES_SCHEMA) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({FOOTER_KEY: footer.to_json()})

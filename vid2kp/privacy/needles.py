@@ -8,8 +8,9 @@ that it turns up by chance; how many needles were left out for that is said.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,11 @@ SHORTEST: Final = 5
 
 _PREFIX: Final = 4
 _ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "gb18030")
+
+# What the bytes of a tag or a name that is no UTF-8 may mean: cameras write what their region does.
+_LEGACY: Final = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "latin-1")
 _CHUNK: Final = 1 << 22
-_DATE: Final = 10
+_DATE: Final = re.compile(r"(\d{4})[-:/.](\d{2})[-:/.](\d{2})(?!\d)")
 
 # Names of folders that say nothing of anybody, and words that a report page may well use.
 _EVERYDAY: Final = (
@@ -157,17 +161,25 @@ def _names(source: Path) -> Iterator[tuple[bytes, str]]:
 
 
 def _tags(source: Path) -> list[tuple[bytes, str]]:
-    """Values of the container's and the streams' tags."""
-    with open_source(source) as opened:
+    """Values of the container's, the streams' and the chapters' tags."""
+    with open_source(source, raw_tags=True) as opened:
         container = opened.container
         values = [*container.metadata.values()]
         for stream in container.streams:
             values += stream.metadata.values()
         for chapter in container.chapters():
             values += chapter["metadata"].values()
-    # Of a point in time the day alone tells enough.
-    values += [value[:_DATE] for value in values if value[_DATE : _DATE + 1] in ("T", " ")]
-    return [(text, "tag value") for value in values for text in _encoded(str(value).strip())]
+    values += [day for value in values for day in _days(value)]
+    return [(text, "tag value") for value in values for text in _encoded(value.strip())]
+
+
+def _days(value: str) -> Iterator[str]:
+    """Of a point in time the day alone tells enough, however it is written."""
+    if found := _DATE.match(value):
+        year, month, day = found.groups()
+        for sign in ("-", ":", "/", ".", ""):
+            yield sign.join((year, month, day))
+            yield sign.join((day, month, year))
 
 
 def _hashes(source: Path) -> list[tuple[bytes, str]]:
@@ -182,10 +194,21 @@ def _hashes(source: Path) -> list[tuple[bytes, str]]:
 
 
 def _encoded(name: str) -> set[bytes]:
-    texts = {os.fsencode(name)}
-    for encoding in _ENCODINGS:
-        try:
-            texts.add(name.encode(encoding))
-        except UnicodeEncodeError:
-            continue
+    """The text in every encoding in which it could be written; bytes that are no text as well."""
+    raw = name.encode("utf-8", "surrogateescape")
+    texts = {raw}
+    for reading in _readings(name, raw):
+        for encoding in _ENCODINGS:
+            with contextlib.suppress(UnicodeEncodeError):
+                texts.add(reading.encode(encoding))
     return texts
+
+
+def _readings(name: str, raw: bytes) -> Iterator[str]:
+    """The text, or where it is none, what its bytes mean in the encodings of the regions."""
+    if not any("\ud800" <= sign <= "\udfff" for sign in name):
+        yield name
+        return
+    for encoding in _LEGACY:
+        with contextlib.suppress(UnicodeDecodeError):
+            yield raw.decode(encoding)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -24,9 +24,10 @@ import pyarrow.parquet as pq
 from vid2kp.errors import TracksError
 from vid2kp.privacy.finding import NotAllowed
 from vid2kp.privacy.manifest import REASON
+from vid2kp.privacy.profile_check import ProfileCheck
 from vid2kp.privacy.pseudonym import PSEUDONYM
 from vid2kp.tracks.footer import FOOTER_KEY, Footer
-from vid2kp.tracks.index import INDEX_SCHEMA
+from vid2kp.tracks.index import INDEX_SCHEMA, NUMBERS
 from vid2kp.tracks.quality import RULE_NAMES
 from vid2kp.tracks.schema import (
     FAILURES,
@@ -35,6 +36,7 @@ from vid2kp.tracks.schema import (
     MISSING,
     OBSERVED,
     ROTATIONS,
+    ROW_GROUP_FRAMES,
     STATES,
     STATUSES,
     SUBJECTS,
@@ -83,7 +85,11 @@ def check_tracks(path: Path, *, product: str) -> TracksFacts:
         footer = _footer(file.parquet)
         if footer.product != product:
             raise NotAllowed(f"the footer does not say that it is the {product} product")
-        groups = [_check_group(rows, footer) for rows in file.groups()]
+        profile = ProfileCheck(footer)
+        groups = [_check_group(rows, footer, profile) for rows in file.groups()]
+        profile.end()
+        if any(len(frames) != ROW_GROUP_FRAMES for frames, _ in groups[:-1]):
+            raise NotAllowed("row groups of another size than the writer's")
         frames = np.concatenate([g[0] for g in groups] or [np.empty(0, np.int32)])
         times = np.concatenate([g[1] for g in groups] or [np.empty(0)])
         _check_order(frames, times)
@@ -115,11 +121,11 @@ def check_frames(path: Path) -> TracksFacts:
         return TracksFacts(footer, frames, times)
 
 
-def check_index(path: Path) -> set[str]:
+def check_index(path: Path) -> dict[str, dict[str, Any]]:
     """Checks the index of an output folder.
 
     Returns:
-        the pseudonyms of the videos that have deliverables.
+        its rows, values by column, by pseudonym.
 
     Raises:
         NotAllowed: something in it is not as the schema says, or the file is damaged.
@@ -128,6 +134,8 @@ def check_index(path: Path) -> set[str]:
     with _opened(path, INDEX_SCHEMA) as file:
         if file.parquet.metadata.metadata:
             raise NotAllowed("the footer of the index has keys")
+        if file.parquet.num_row_groups > 1:
+            raise NotAllowed("rows that are not in one group")
         rows = pa.concat_tables([INDEX_SCHEMA.empty_table(), *file.groups()])
         _words(rows["status"], lambda word: 0 if word in (*STATUSES, *FAILURES) else None)
         pseudonyms = rows["pseudonym"].to_pylist()
@@ -145,15 +153,20 @@ def check_index(path: Path) -> set[str]:
         looks = {word for text in rows["look"].to_pylist() for word in text.split(",") if text}
         if not looks <= set(RULE_NAMES):
             raise NotAllowed("a reason to look that is none")
-        made = zip(pseudonyms, rows["status"].to_pylist(), strict=True)
-        return {pseudonym for pseudonym, status in made if status in STATUSES}
+        by_pseudonym = {row["pseudonym"]: row for row in rows.to_pylist()}
+        for row in by_pseudonym.values():
+            if row["status"] in FAILURES and any(row[name] for name in NUMBERS):
+                raise NotAllowed("numbers of a video that has no deliverables")
+        return by_pseudonym
 
 
 # ---------------------------------------------------------------------------------------------
 # Values
 
 
-def _check_group(rows: pa.Table, footer: Footer) -> tuple[np.ndarray, np.ndarray]:
+def _check_group(
+    rows: pa.Table, footer: Footer, profile: ProfileCheck
+) -> tuple[np.ndarray, np.ndarray]:
     """Frames and times of a row group of tracks whose every value is as it must be."""
     names = footer.skeleton.keypoints
     keypoint = _words(rows["keypoint"], {name: i for i, name in enumerate(names)}.get)
@@ -172,6 +185,8 @@ def _check_group(rows: pa.Table, footer: Footer) -> tuple[np.ndarray, np.ndarray
     if (np.diff(time) != 0)[~begins[1:]].any():
         raise NotAllowed("a frame with two times")
     _check_values(rows, footer)
+    xy = np.stack([rows[name].to_numpy() for name in ("x", "y")], axis=-1)
+    profile.add(frame, rank, xy.reshape(-1, len(names), 2))
     return frame[begins], time[begins]
 
 
@@ -336,13 +351,14 @@ def _footer(parquet: pq.ParquetFile) -> Footer:
 def _check_bytes(file: _File, opened: IO[bytes]) -> None:
     """Encodes the rows again. Another pyarrow may well encode them otherwise."""
     metadata = file.parquet.metadata
-    if file.schema is INDEX_SCHEMA or not metadata.created_by.endswith(f" {pa.__version__}"):
+    if not metadata.created_by.endswith(f" {pa.__version__}"):
         return
     again = io.BytesIO()
     with parquet_writer(again, file.schema) as writer:
         for rows in file.groups():
             writer.write_table(rows, row_group_size=max(len(rows), 1))
-        writer.add_key_value_metadata(metadata.metadata)
+        if metadata.metadata:
+            writer.add_key_value_metadata(metadata.metadata)
     opened.seek(0)
     if opened.read() != again.getvalue():
         raise NotAllowed("bytes that its rows do not account for")

@@ -21,12 +21,13 @@ import numpy as np
 
 from vid2kp.errors import UsageError, Vid2kpError
 from vid2kp.files import EPOCH
+from vid2kp.privacy.agreement import Statements, check_agreement, check_row_by_row
 from vid2kp.privacy.finding import Finding, NotAllowed
 from vid2kp.privacy.html_check import check_html
 from vid2kp.privacy.manifest import FileHash, Manifest, read_manifest, shaping_libraries
-from vid2kp.privacy.mp4_check import VideoFacts, check_mp4
+from vid2kp.privacy.mp4_check import check_mp4
 from vid2kp.privacy.needles import Needles, needles_of, scan
-from vid2kp.privacy.parquet_check import TracksFacts, check_frames, check_index, check_tracks
+from vid2kp.privacy.parquet_check import check_frames, check_tracks
 from vid2kp.privacy.pseudonym import PSEUDONYM, Links
 from vid2kp.render.skeleton_video import RenderOptions, render_video
 from vid2kp.tracks.schema import (
@@ -51,7 +52,7 @@ CHECKS: Final = {
     "container": "The video has one H.264 stream, no sound, no tag, no date, no other byte.",
     "pixels": "Every pixel and byte of the video is that of a fresh drawing from the tracks.",
     "agreement": "Manifest, tracks, frames and video tell of the same frames, times and model.",
-    "index": "The index has the columns of its schema and the videos of the folder.",
+    "index": "The index has the columns of its schema and says what the videos' files say.",
     "report": "The report page refers to nothing outside and holds no raster picture.",
     "needles": "No byte holds a name, tag value or hash of a source (with the table of links).",
 }
@@ -116,14 +117,13 @@ def verify(
     if not videos:
         raise UsageError("The folder holds no video.", hint="Give the folder of -o.")
     needles = None if links is None else needles_of(_sources(Path(links)))
-    delivered = set()
+    delivered = {}
     for done, video in enumerate(videos, 1):
-        delivered.add(video.name)
-        _check_video(run, video)
+        delivered[video.name] = _check_video(run, video)
         if progress is not None:
             progress(done, len(videos))
     if (folder / INDEX_FILE).exists():
-        run.attempt("index", INDEX_FILE, _check_index, folder / INDEX_FILE, delivered)
+        run.attempt("index", INDEX_FILE, check_row_by_row, folder / INDEX_FILE, delivered)
     if (folder / REPORT_FILE).exists():
         run.attempt("report", REPORT_FILE, check_html, folder / REPORT_FILE)
     if needles is not None:
@@ -214,7 +214,7 @@ def _check_time(path: Path) -> None:
         raise NotAllowed("its time tells when it was made")
 
 
-def _check_video(run: _Run, folder: Path) -> None:
+def _check_video(run: _Run, folder: Path) -> Statements:
     name = folder.name
     present = _check_files(run, folder)
     manifest = (
@@ -232,11 +232,13 @@ def _check_video(run: _Run, folder: Path) -> None:
     clean = checked("tracks", CLEAN_FILE, partial(check_tracks, product="clean"))
     frames = checked("frames", FRAMES_FILE, check_frames)
     video = checked("container", VIDEO_FILE, check_mp4)
-    run.attempt("agreement", name, _check_agreement, manifest, tracks, frames, clean, video)
+    stated = Statements(manifest, tracks, frames, clean, video)
+    run.attempt("agreement", name, check_agreement, stated)
     if VIDEO_FILE in present:
         drawable = tracks is not None and frames is not None
         where = f"{name}/{VIDEO_FILE}"
         run.attempt("pixels", where, _check_pixels, folder, manifest if drawable else None)
+    return stated
 
 
 def _check_files(run: _Run, folder: Path) -> set[str]:
@@ -265,53 +267,6 @@ def _check_manifest(run: _Run, folder: Path, present: set[str]) -> Manifest:
         if FileHash.of(folder / name) != expected:
             run.add("manifest", f"{folder.name}/{name}", "it is not the file that was made")
     return manifest
-
-
-# ---------------------------------------------------------------------------------------------
-# Agreement
-
-
-def _check_agreement(
-    manifest: Manifest | None,
-    tracks: TracksFacts | None,
-    frames: TracksFacts | None,
-    clean: TracksFacts | None,
-    video: VideoFacts | None,
-) -> None:
-    if tracks is None or frames is None:
-        raise NotAllowed("tracks or frames are missing or wrong, so nothing can be compared")
-    if tracks.footer != frames.footer:
-        raise NotAllowed("tracks and frames have different footers")
-    for other in (frames, clean):
-        if other is not None and not (
-            np.array_equal(tracks.frames, other.frames)
-            and np.array_equal(tracks.times, other.times)
-        ):
-            raise NotAllowed("the files tell of different frames")
-    if manifest is not None:
-        footer = tracks.footer
-        said = (manifest.model_name, manifest.model_sha256, manifest.tool_version)
-        if said != (footer.model_name, footer.model_sha256, footer.tool_version):
-            raise NotAllowed("manifest and tracks tell of different models or versions")
-        if manifest.counts.get("frames", len(tracks.frames)) != len(tracks.frames):
-            raise NotAllowed("the manifest counts other frames than there are")
-    if video is not None:
-        _check_video_times(tracks, video)
-
-
-def _check_video_times(tracks: TracksFacts, video: VideoFacts) -> None:
-    if len(video.times) != len(tracks.times):
-        raise NotAllowed("the video has more or fewer frames than the tracks")
-    late = np.abs(np.array(video.times) - tracks.times * video.timescale)
-    # Times that stand still or are closer than a tick are moved on by a tick each.
-    crowded = np.append(False, np.diff(np.array(video.times)) == 1)
-    if (late[~crowded] > 1).any():
-        raise NotAllowed("the video shows frames at other times than the tracks say")
-
-
-def _check_index(index: Path, delivered: set[str]) -> None:
-    if check_index(index) != delivered:
-        raise NotAllowed("it tells of other videos than there are")
 
 
 # ---------------------------------------------------------------------------------------------

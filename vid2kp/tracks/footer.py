@@ -22,8 +22,9 @@ SCHEMA_VERSION: Final = 1
 POSITION_UNITS: Final = ("px", "torso")
 """Source display pixels, or multiples of the torso length (``--normalise``)."""
 
-POINTS_OF_REFERENCE: Final = ("top_left", "mid_hip")
-"""Where (0, 0) is: the centre of the top-left pixel, or the mid hip (``--relative-only``)."""
+POINTS_OF_REFERENCE: Final = ("top_left", "median_mid_hip", "mid_hip")
+"""Where (0, 0) is: the centre of the top-left pixel; the median of the infant's mid hip in the
+whole video (``--normalise``); its mid hip in the same frame (``--relative-only``)."""
 
 TIME_SOURCES: Final = ("pts", "rebuilt")
 PRODUCTS: Final = ("raw", "clean")

@@ -72,12 +72,16 @@ class Source:
 
 
 @contextmanager
-def open_source(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
+def open_source(
+    path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, raw_tags: bool = False
+) -> Iterator[Source]:
     """Opens a video file and chooses its picture stream; closes both on leaving.
 
     Args:
         path: a regular file, or a link to one.
         max_pixels: larger coded pictures are refused.
+        raw_tags: keep the bytes of tags that are no UTF-8, as surrogate escapes; else they are
+            replaced by U+FFFD.
 
     Raises:
         UnreadableVideo: not a regular file, not a video container, no video stream, no decoder,
@@ -87,7 +91,8 @@ def open_source(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -
         head = _head(file)
         if kind := misleading(head):
             _refuse(kind)
-        container = _open_container(file, head, max_pixels)
+        tag_errors = "surrogateescape" if raw_tags else "replace"
+        container = _open_container(file, head, max_pixels, tag_errors)
         try:
             stream = _choose_stream(container)
             max_pixels = min(max_pixels, _affordable_pixels(stream))
@@ -165,7 +170,7 @@ def _refuse_second_file(url: str, flags: int, options: dict[str, str]) -> NoRetu
     raise PermissionError("a video may not open another file")
 
 
-def _open_container(file: Any, head: bytes, max_pixels: int) -> InputContainer:
+def _open_container(file: Any, head: bytes, max_pixels: int, tag_errors: str) -> InputContainer:
     options = {
         "format_whitelist": _FORMATS,
         "protocol_whitelist": "file",
@@ -177,7 +182,7 @@ def _open_container(file: Any, head: bytes, max_pixels: int) -> InputContainer:
             file,
             "r",
             options=options,
-            metadata_errors="replace",
+            metadata_errors=tag_errors,
             buffer_size=_READ_BYTES,
             io_open=_refuse_second_file,
         )
