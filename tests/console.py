@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,11 @@ def vid2kp_here(
     """The same within this process, which has loaded everything already."""
     capsys.readouterr()
     handler = signal.getsignal(signal.SIGTERM)
+    hooks = threading.excepthook, sys.unraisablehook
     try:
         code = main([*map(str, arguments)])
     finally:
         signal.signal(signal.SIGTERM, handler)
+        threading.excepthook, sys.unraisablehook = hooks
     said = capsys.readouterr()
     return subprocess.CompletedProcess(arguments, code, said.out, said.err)

@@ -31,7 +31,8 @@ from vid2kp.batch.workload import Way, Workload
 from vid2kp.convert import ConvertOptions, VideoResult
 from vid2kp.errors import ModelError, OutputError, PrivacyError, UsageError, Vid2kpError
 from vid2kp.files import output_errors
-from vid2kp.privacy.pseudonym import Key, Links, private_folder, private_path
+from vid2kp.privacy.harden import shortfalls
+from vid2kp.privacy.pseudonym import Key, Links, check_places, private_folder, private_path
 from vid2kp.render.report import write_report
 
 ALL_DELIVERED: Final = 0
@@ -184,6 +185,7 @@ def _prepared(out: Path, batch: BatchOptions) -> Iterator[tuple[Path, Links]]:
     fresh = [folder for folder in (out, private_path(out)) if not folder.exists()]
     try:
         with _as_usage_error():
+            check_places(out, batch.links, batch.key_file)
             private = private_folder(out)
             _check_writable(out)
             key = None if batch.key_file is None else Key.read(batch.key_file)
@@ -277,7 +279,7 @@ def _exit_code(results: Sequence[VideoResult]) -> int:
 
 
 def _notes(found: Found, batch: BatchOptions, *, limited: bool, reported: bool) -> tuple[str, ...]:
-    notes = []
+    notes = [*shortfalls()]
     if not reported:
         notes.append("The report could not be written; vid2kp report OUT tries again.")
     if found.closed:

@@ -6,7 +6,6 @@ hangs, crashes or eats memory takes this process with it and nothing else.
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import multiprocessing
 import os
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from vid2kp.convert import ConvertOptions, VideoResult, convert_video, make_estimator
 from vid2kp.errors import UnreadableVideo, UsageError, Vid2kpError
+from vid2kp.privacy.harden import forbid_core_files
 
 if TYPE_CHECKING:
     from vid2kp.pose.estimate import Estimator
@@ -225,10 +225,7 @@ def _harden(diary: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _redirect_streams(diary)
-    with contextlib.suppress(ImportError):  # Windows writes no core files
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    forbid_core_files()
     threading.Thread(target=_die_with_parent, name="orphan watch", daemon=True).start()
 
 

@@ -15,6 +15,7 @@ import typer
 from vid2kp.cli.app import app
 from vid2kp.cli.screen import show_error
 from vid2kp.errors import UsageError, Vid2kpError
+from vid2kp.privacy.harden import forbid_core_files, hide_stray_errors
 
 USAGE = 2
 INTERRUPTED = 130
@@ -34,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     # Slurm and `kill` send SIGTERM: it ends a run as Ctrl-C does, so that only finished results
     # stay behind.
     signal.signal(signal.SIGTERM, _interrupt)
+    # Commands that look at pictures themselves (probe, train, evaluate) are such processes too.
+    forbid_core_files()
+    hide_stray_errors(lambda error: show_error(_what_went_wrong(error), _where(error)))
     try:
         code = app(arguments, prog_name="vid2kp", standalone_mode=False)
         sys.stdout.flush()
@@ -70,7 +74,7 @@ def _without_names(message: str, arguments: list[str]) -> str:
     return message
 
 
-def _what_went_wrong(error: Exception) -> str:
+def _what_went_wrong(error: BaseException) -> str:
     # The text of a foreign exception may hold a path of the source, so only its class is shown;
     # of the system's errors the number says enough.
     if isinstance(error, OSError) and error.errno:
@@ -78,7 +82,7 @@ def _what_went_wrong(error: Exception) -> str:
     return f"Unexpected {type(error).__name__}; this is a fault of vid2kp."
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """The places in the code, innermost last, without values: fit for a bug report."""
     package = Path(__file__).parents[1]
     places = [

@@ -131,7 +131,7 @@ def convert(
         screen.note("Interrupted: what is listed is complete; the same command goes on from here.")
     for note in result.notes:
         screen.note(note)
-    screen.document(_as_document(result))
+    screen.document(_as_document(out, result))
     raise typer.Exit(result.exit_code)
 
 
@@ -271,12 +271,18 @@ def _show_places(screen: Screen, out: Path, result: BatchResult) -> None:
     screen.note(f"Which video is which, and why some failed: {private}; keep it with the videos.")
 
 
-def _as_document(result: BatchResult) -> dict[str, Any]:
+def _as_document(out: Path, result: BatchResult) -> dict[str, Any]:
+    # The folder as it was given: the whole path may tell more than the user typed.
     return {
         "exit_code": result.exit_code,
-        "out": str(result.folder),
+        "out": str(out),
         "videos": [
-            asdict(video) | {"look": video.look, "skipped": video.pseudonym in result.skipped}
+            asdict(video)
+            | {
+                "folder": str(out / video.pseudonym) if video.folder else None,
+                "look": video.look,
+                "skipped": video.pseudonym in result.skipped,
+            }
             for video in result.results
         ],
         "notes": list(result.notes),

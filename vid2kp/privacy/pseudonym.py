@@ -25,6 +25,7 @@ from typing import IO, Final
 
 from vid2kp.errors import PrivacyError
 from vid2kp.files import output_errors
+from vid2kp.tracks.schema import INDEX_FILE
 
 LINKS_FILE: Final = "links.csv"
 PSEUDONYM: Final = re.compile(r"[a-z2-7]{26}")
@@ -39,6 +40,30 @@ def private_path(out: Path) -> Path:
     """Where the private folder of an output folder is, made or not: ``OUT.private`` beside it."""
     out = Path(out).resolve()
     return out.with_name(f"{out.name}.private")
+
+
+def check_places(out: Path, *private: Path | None) -> None:
+    """Makes sure that nothing private would be handed over with an output folder.
+
+    Args:
+        out: the output folder; need not exist.
+        private: the table of links and the key file, None for one that there is not.
+
+    Raises:
+        PrivacyError: one of them lies in the output folder, or the output folder in another one.
+    """
+    out = Path(out).resolve()
+    for path in private:
+        if path is not None and Path(path).resolve().is_relative_to(out):
+            raise PrivacyError(
+                "The table of links and the key must not lie in the output folder.",
+                hint="The output folder is handed over as it is; keep them beside it.",
+            )
+    if any((folder / INDEX_FILE).exists() for folder in out.parents):
+        raise PrivacyError(
+            "The output folder lies in another one, and so would its private folder.",
+            hint="Choose a place beside it.",
+        )
 
 
 def private_folder(out: Path) -> Path:
