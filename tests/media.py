@@ -8,7 +8,7 @@ stretching can be read off the decoded picture. Nothing here comes from a patien
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -243,21 +243,27 @@ NEEDLES = {
 SUBTITLE_NEEDLE, CHAPTER_NEEDLE = "spoken-needle-sentence", "chapter-needle-name"
 
 
-def make_dirty(path: Path, *, frames: int = 24) -> Path:
-    """A clip with tags, sound, a subtitle track, chapters and cover art (.mkv or .mp4)."""
-    clip = Clip(frames=frames, tags=NEEDLES)
-    with av.open(str(path), "w") as container:
+def make_dirty(
+    path: Path,
+    *,
+    frames: int = 24,
+    tags: Mapping[str, str] = NEEDLES,
+    muxer: Mapping[str, str] | None = None,
+) -> Path:
+    """A clip with tags, sound, a subtitle track, chapters and cover art (.mkv, .mp4 or .mov)."""
+    clip = Clip(frames=frames, tags=dict(tags))
+    with av.open(str(path), "w", options=dict(muxer or {})) as container:
         container.metadata.update(clip.tags)
         video = add_video(container, clip)
         sound = container.add_stream("aac", rate=16000, layout="mono")
-        words = container.add_mux_stream("mov_text" if path.suffix == ".mp4" else "subrip")
+        words = container.add_mux_stream("subrip" if path.suffix == ".mkv" else "mov_text")
         words.time_base = Fraction(1, 1000)
         cover = container.add_mux_stream("mjpeg", width=64, height=64)
         cover.disposition = av.stream.Disposition.attached_pic
         container.set_chapters([_chapter(frames)])
         container.start_encoding()
         container.mux(_cover_packet(cover))
-        container.mux(_subtitle_packet(words, as_mov_text=path.suffix == ".mp4"))
+        container.mux(_subtitle_packet(words, as_mov_text=path.suffix != ".mkv"))
         encode(container, video, clip)
         encode_sound(container, sound, seconds=frames / 25)
     return path
@@ -297,14 +303,15 @@ def encode_sound(
     container: av.container.OutputContainer, stream: av.AudioStream, *, seconds: float
 ) -> None:
     for block in range(max(1, round(seconds * 16000 / 1024))):
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        noise = np.random.default_rng(block).uniform(-0.5, 0.5, (1, 1024)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(noise, "fltp", "mono")
         frame.sample_rate, frame.pts, frame.time_base = 16000, block * 1024, Fraction(1, 16000)
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
 
 
 def make_sound(path: Path, *, cover: bool = False) -> Path:
-    """A second of silence, with or without cover art."""
+    """A second of noise, with or without cover art."""
     with av.open(str(path), "w") as container:
         sound = container.add_stream("aac", rate=16000, layout="mono")
         if cover:

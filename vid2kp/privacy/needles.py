@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from vid2kp.errors import UnreadableVideo
 from vid2kp.pose.skeleton import SKELETONS
@@ -107,6 +109,8 @@ def vocabulary() -> bytes:
 def scan(path: Path, needles: Needles) -> set[str]:
     """Which kinds of needles a file holds, in any letter case.
 
+    The pages of a Parquet file are compressed, so its words are looked at besides.
+
     Raises:
         OSError: it cannot be read.
     """
@@ -114,12 +118,28 @@ def scan(path: Path, needles: Needles) -> set[str]:
     if not needles.texts:
         return found
     finder = _Finder(needles)
+    if path.suffix == ".parquet":
+        found |= finder.kinds_in(_words(path))
     with path.open("rb") as file:
         tail = b""
         while chunk := file.read(_CHUNK):
             found |= finder.kinds_in(tail + chunk)
             tail = chunk[-(needles.longest - 1) :]
     return found
+
+
+def _words(path: Path) -> bytes:
+    """All texts of the columns and the footer of a Parquet file; none of a damaged one."""
+    texts: set[str] = set()
+    with path.open("rb") as opened, contextlib.suppress(pa.ArrowException, OSError, ValueError):
+        with pq.ParquetFile(opened) as file:
+            footer = file.metadata.metadata or {}
+            names = [f.name for f in file.schema_arrow if pa.types.is_string(f.type)]
+            for group in range(file.num_row_groups):
+                for column in file.read_row_group(group, columns=names).columns:
+                    texts.update(filter(None, column.unique().to_pylist()))
+        return b"\n".join([*(text.encode() for text in texts), *footer.keys(), *footer.values()])
+    return b""
 
 
 class _Finder:
