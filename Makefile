@@ -4,6 +4,7 @@
 # make federated   trains a classifier in two made-up hospitals, in .venv-federated
 # make docs   docs/tracks.md, from the code
 # make bundle PLATFORM=linux PYTHON_VERSION=3.11   a folder that installs without a network
+# make sbom   the bill of materials: dist/sbom.cdx.json
 # All need nothing but Python 3.11 or later; everything lands in .venv.
 
 PYTHON ?= python3
@@ -17,7 +18,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 DEMO := out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test clients test-clients federated docs check bundle bundle-test format clean
+.PHONY: help demo test clients test-clients federated docs check bundle bundle-test sbom format \
+  clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +41,9 @@ federated: $(RUN) $(FEDERATED)/.installed
 
 docs: $(TEST)
 	$(BIN)/python docs/make_tracks.py
+
+sbom: $(TEST)
+	$(BIN)/python docs/make_sbom.py
 
 check: $(TEST)
 	$(BIN)/ruff check .

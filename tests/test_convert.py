@@ -3,14 +3,18 @@
 import json
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import media
 import numpy as np
 import pytest
 
 from vid2kp.convert import ConvertOptions, convert_video, make_estimator
 from vid2kp.errors import UnreadableVideo
 from vid2kp.privacy.manifest import read_manifest
+from vid2kp.privacy.verify import verify
 from vid2kp.tracks.load import load_tracks
 from vid2kp.training.synthetic_video import VideoOptions, write_video
 
@@ -148,3 +152,67 @@ def test_no_frame_touches_a_disk(clip: Path, tmp_path: Path):
     assert sum(p.stat().st_size for p in (out / PSEUDONYM).iterdir()) < 20 * 240 * 180 / 4, (
         "less than a quarter of a byte per pixel of the source"
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"drop_face": True},
+        {"normalise": True},
+        {"relative_only": True, "people": "all"},
+        {"drop_face": True, "normalise": True, "relative_only": True},
+    ],
+)
+def test_privacy_options_hold_back_what_they_say(
+    options: dict[str, bool], clip: Path, tmp_path: Path, estimator
+):
+    out = tmp_path / "out"
+    convert_video(
+        clip,
+        out / PSEUDONYM,
+        pseudonym=PSEUDONYM,
+        estimator=estimator,
+        options=ConvertOptions(**options),
+    )
+    assert verify(out).findings == ()
+    tracks = load_tracks(out / PSEUDONYM / "tracks.parquet")
+    footer = tracks.footer
+    steps = [name for name in options if name != "people"]
+    assert [step.name for step in footer.processing] == ["estimate", *steps]
+    manifest, _ = read_manifest(out / PSEUDONYM)
+    assert all(manifest.options[name] is True for name in steps)
+    assert manifest.privacy_profile == footer.privacy_profile
+    positions, _ = tracks.to_numpy()
+    assert np.isfinite(positions[:, 0]).any()
+    hips = [footer.skeleton.index(f"{side}_hip") for side in ("right", "left")]
+    if "relative_only" in options:
+        assert np.nanmax(np.abs(positions[:, 0, hips].mean(axis=1))) < 1e-3
+    if "normalise" in options:
+        assert footer.position_unit == "torso"
+        assert np.nanmax(np.abs(positions)) < 10
+    if "drop_face" in options:
+        assert np.isnan(positions[:, :, list(footer.skeleton.face)]).all()
+    assert tracks.frames is not None
+    assert tracks.frames["view_x"].isna().all() == (steps != ["drop_face"])
+
+
+def test_the_time_of_day_in_a_recording_is_not_told(tmp_path: Path, estimator):
+    """Recorders may count from 1970 or from their own start, not from the first frame."""
+    midnight = 1_700_000_000_000
+    times = tuple(midnight + 40 * i for i in range(6))
+    clip = media.make(
+        tmp_path / "clip.mkv",
+        media.Clip(frames=6, times=times, time_base=Fraction(1, 1000)),
+    )
+    with av.open(str(clip)) as container:
+        assert next(container.decode(video=0)).pts == midnight
+    convert_video(
+        clip,
+        tmp_path / PSEUDONYM,
+        pseudonym=PSEUDONYM,
+        estimator=estimator,
+        options=ConvertOptions(video=False),
+    )
+    rows = load_tracks(tmp_path / PSEUDONYM / "tracks.parquet").frames
+    assert rows is not None
+    assert rows["pts"].tolist() == [40 * i for i in range(6)]

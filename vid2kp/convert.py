@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from vid2kp.ahead import run_ahead
 from vid2kp.files import replacing_folder
 from vid2kp.privacy.manifest import write_manifest
+from vid2kp.privacy.profile import Body, Concealer, Profile, TicksFromZero
 from vid2kp.record import Counts, FirstPass, Status, footer_of, judge, manifest_of
 from vid2kp.render.skeleton_video import RenderOptions, render_video
 from vid2kp.tracks.clean import clean_tracks
@@ -61,6 +62,9 @@ class ConvertOptions:
         duration: seconds to convert; None for all.
         video: draw the skeleton video.
         clean: also write the clean product, with the defaults of `CleanOptions`.
+        drop_face: give no eyes and ears; see `vid2kp.privacy.profile.Profile` for these three.
+        normalise: give positions in torso lengths, not in pixels of the picture.
+        relative_only: give positions from the infant's mid hip, not from the picture's corner.
     """
 
     model: str = "infant-lite"
@@ -74,6 +78,16 @@ class ConvertOptions:
     duration: float | None = None
     video: bool = True
     clean: bool = False
+    drop_face: bool = False
+    normalise: bool = False
+    relative_only: bool = False
+
+    @property
+    def profile(self) -> Profile:
+        """What is held back beside the picture."""
+        return Profile(
+            drop_face=self.drop_face, normalise=self.normalise, relative_only=self.relative_only
+        )
 
     @property
     def zooms(self) -> bool:
@@ -124,17 +138,20 @@ def make_estimator(options: ConvertOptions) -> Estimator:
 
     Raises:
         ModelError: the model is missing or damaged.
-        UsageError: no such device or precision.
+        UsageError: no such device or precision, or the model does not find what the privacy
+            options measure by.
     """
     from vid2kp.pose.estimate import Estimator
     from vid2kp.pose.weights import load_model
 
-    return Estimator(
+    estimator = Estimator(
         load_model(options.model),
         device=options.device,
         precision=options.precision,
         batch_size="auto" if options.batch_size is None else options.batch_size,
     )
+    options.profile.check(estimator.skeleton)
+    return estimator
 
 
 def convert_video(
@@ -169,7 +186,7 @@ def convert_video(
             lambda reader: _watch(reader, spool, estimator, options, progress),
             options=ReadOptions(start=options.start, duration=options.duration),
         )
-        footer = footer_of(first, estimator)
+        footer = footer_of(first, estimator, options.profile)
         frames = first.summary.frames
 
         def alive(done: int) -> None:
@@ -195,6 +212,7 @@ def convert_video(
             first=first,
             counts=counts,
             estimator=estimator,
+            profile=options.profile,
             options=_effective(options, estimator),
             render=asdict(_RENDER) if options.video else {},
             key_id=key_id,
@@ -286,6 +304,8 @@ def _write_tracks(
     from vid2kp.pose.swaps import SideWatch
 
     counts, sides = Counts(), SideWatch(footer.skeleton)
+    concealer = Concealer(options.profile, footer.skeleton, _body(spool, first, footer, options))
+    clock = TicksFromZero(first.reader.info.time_base, is_usable=footer.time_source == "pts")
     with (
         TracksWriter(folder / TRACKS_FILE, footer.skeleton) as tracks,
         FramesWriter(folder / FRAMES_FILE) as frames,
@@ -295,29 +315,28 @@ def _write_tracks(
             infant = poses.get(INFANT)
             swapped = sides.update(spooled.time, infant.xy) if infant else []
             subject = first.choice.subject((*spooled.identities, *spooled.nearby))
+            told = concealer.apply(poses, scale=_scale(spooled, footer))
             tracks.write(
                 spooled.frame,
                 spooled.time,
-                poses
-                if options.people == "all"
-                else {k: v for k, v in poses.items() if k == INFANT},
+                told if options.people == "all" else {k: v for k, v in told.items() if k == INFANT},
             )
             frames.write(
                 spooled.frame,
                 spooled.time,
-                pts=spooled.pts,
+                pts=clock.since_start(spooled.pts, spooled.time),
                 width=spooled.width,
                 height=spooled.height,
                 suspect=spooled.suspect,
                 people=len(spooled.identities) + len(spooled.nearby),
                 subject=subject,
-                view=spooled.view,
+                view=None if options.profile.hides_place else spooled.view,
                 rotation=spooled.rotation,
                 swapped=swapped_word(footer.skeleton, swapped),
             )
             counts.add(
                 spooled.time,
-                infant=infant,
+                infant=infant and concealer.kept_of(infant),
                 ambiguous=subject == "ambiguous",
                 swapped=bool(swapped),
             )
@@ -325,6 +344,24 @@ def _write_tracks(
         tracks.finish(footer)
         frames.finish(footer)
     return counts
+
+
+def _body(spool: Spool, first: FirstPass, footer: Footer, options: ConvertOptions) -> Body | None:
+    """The infant's measures over the whole video, where positions are to be in its lengths."""
+    if not options.normalise:
+        return None
+    frames = ((_named(one, first.choice).get(INFANT), one) for one in spool.frames())
+    poses = (
+        Pose(pose.xy * _scale(one, footer), pose.confidence)
+        for pose, one in frames
+        if pose is not None
+    )
+    return Body.of(poses, footer.skeleton)
+
+
+def _scale(frame: SpooledFrame, footer: Footer) -> float:
+    """Longest side of the first picture in parts of this one's."""
+    return max(footer.width, footer.height) / max(frame.width, frame.height)
 
 
 def _named(spooled: SpooledFrame, choice: Choice) -> dict[str, Pose]:
@@ -341,9 +378,11 @@ def _effective(options: ConvertOptions, estimator: Estimator) -> dict[str, Scala
     """The options that can change a deliverable, for the manifest."""
     effective: dict[str, Scalar] = {
         "clean": options.clean,
+        "drop_face": options.drop_face,
+        "normalise": options.normalise,
         "people": options.people,
         "precision": estimator.precision,
-        "rotate": options.rotate,
+        "relative_only": options.relative_only,
         "start": options.start,
         "video": options.video,
         "zoom": "auto" if options.zooms else "off",

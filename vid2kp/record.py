@@ -11,6 +11,7 @@ import numpy as np
 
 import vid2kp
 from vid2kp.privacy.manifest import Manifest
+from vid2kp.privacy.profile import Profile
 from vid2kp.tracks.footer import Footer, Scalar, Step
 from vid2kp.tracks.store import Pose
 from vid2kp.video.read import ReadSummary, VideoReader
@@ -90,7 +91,7 @@ class Counts:
         return self.keypoints / max(self.infant, 1)
 
 
-def footer_of(first: FirstPass, estimator: Estimator) -> Footer:
+def footer_of(first: FirstPass, estimator: Estimator, profile: Profile) -> Footer:
     """What the tables say of themselves."""
     info, summary = first.reader.info, first.summary
     return Footer(
@@ -105,7 +106,10 @@ def footer_of(first: FirstPass, estimator: Estimator) -> Footer:
         model_name=estimator.card.name,
         model_sha256=estimator.card.sha256,
         tool_version=vid2kp.__version__,
-        processing=(Step("estimate", {"precision": estimator.precision}),),
+        privacy_profile=profile.name,
+        position_unit=profile.position_unit,
+        point_of_reference=profile.point_of_reference,
+        processing=(Step("estimate", {"precision": estimator.precision}), *profile.steps),
     )
 
 
@@ -133,6 +137,7 @@ def manifest_of(
     first: FirstPass,
     counts: Counts,
     estimator: Estimator,
+    profile: Profile,
     options: Mapping[str, Scalar],
     render: Mapping[str, Scalar],
     key_id: str | None,
@@ -146,6 +151,7 @@ def manifest_of(
         first: of the first pass.
         counts: of the second.
         estimator: the network.
+        profile: what is held back.
         options: those in effect.
         render: those of the skeleton video; empty if there is none.
         key_id: of the key that the pseudonym was derived from.
@@ -172,5 +178,6 @@ def manifest_of(
         options=dict(options),
         render=dict(render),
         libraries={name: version(name) for name in _LIBRARIES},
+        privacy_profile=profile.name,
         key_id=key_id,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import deliverable
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 
 from vid2kp.errors import UsageError
 from vid2kp.pose.skeleton import COCO18, INFANT22, Skeleton
-from vid2kp.privacy.profile import Body, Concealer, Profile
+from vid2kp.privacy.finding import NotAllowed
+from vid2kp.privacy.profile import Body, Concealer, Profile, TicksFromZero
+from vid2kp.privacy.profile_check import check_ticks
 from vid2kp.privacy.verify import verify
 from vid2kp.render.skeleton_video import render_video
 from vid2kp.tracks.footer import Footer
@@ -265,3 +268,41 @@ def test_a_footer_says_its_units() -> None:
             point_of_reference=profile.point_of_reference,
         )
         assert Footer.from_json(told.to_json()) == told
+
+
+# ---------------------------------------------------------------------------------------------
+# Times
+
+
+def test_pts_are_counted_from_the_first_frame() -> None:
+    base = Fraction(1, 90_000)
+    of_the_day = 41_000_000_000
+    clock = TicksFromZero(base, is_usable=True)
+    assert [clock.since_start(of_the_day + 3600 * i, 0.04 * i) for i in range(3)] == [0, 3600, 7200]
+    # Begun later: the first frame of the file is what counts.
+    late = TicksFromZero(base, is_usable=True)
+    assert late.since_start(of_the_day + 900_000, 10.0) == 900_000
+    assert late.since_start(None, 10.04) is None
+    assert TicksFromZero(base, is_usable=False).since_start(of_the_day, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("ticks", "is_usable", "is_clean"),
+    [
+        ([0, 3600, 7200, 10800], True, True),
+        ([0, 3600, np.nan, 10800], True, True),
+        ([np.nan] * 4, False, True),
+        ([0, 3600, 7200, 10800], False, False),
+        ([77_000, 80_600, 84_200, 87_800], True, False),
+        ([0, 3600, 7300, 10800], True, False),
+    ],
+)
+def test_pts_that_say_something_of_their_own_are_found(
+    ticks: list[float], is_usable: bool, is_clean: bool
+) -> None:
+    times = 0.04 * np.arange(4)
+    if is_clean:
+        check_ticks(np.array(ticks), times, is_usable=is_usable)
+    else:
+        with pytest.raises(NotAllowed, match="pts"):
+            check_ticks(np.array(ticks), times, is_usable=is_usable)

@@ -70,6 +70,14 @@ def convert(
     clean: Annotated[
         bool, typer.Option("--clean", help="Also write clean tracks; see vid2kp clean.")
     ] = False,
+    drop_face: Annotated[bool, typer.Option("--drop-face", help="Give no eyes and ears.")] = False,
+    normalise: Annotated[
+        bool,
+        typer.Option("--normalise", "--normalize", help="Positions in torso lengths, not pixels."),
+    ] = False,
+    relative_only: Annotated[
+        bool, typer.Option("--relative-only", help="Positions from the mid hip of each frame.")
+    ] = False,
     links: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Another table of pseudonyms.")
     ] = None,
@@ -111,6 +119,9 @@ def convert(
         duration=length,
         video=not no_video,
         clean=clean,
+        drop_face=drop_face,
+        normalise=normalise,
+        relative_only=relative_only,
     )
     batch = BatchOptions(
         jobs=_number(jobs, "number of jobs") or "auto",

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from vid2kp.errors import TracksError
 from vid2kp.privacy.finding import NotAllowed
 from vid2kp.privacy.manifest import REASON
-from vid2kp.privacy.profile_check import ProfileCheck
+from vid2kp.privacy.profile_check import PLACELESS, ProfileCheck, check_ticks, options_of
 from vid2kp.privacy.pseudonym import PSEUDONYM
 from vid2kp.tracks.footer import FOOTER_KEY, Footer
 from vid2kp.tracks.index import INDEX_SCHEMA, NUMBERS
@@ -113,6 +113,8 @@ def check_frames(path: Path) -> TracksFacts:
         frames, times = rows["frame"].to_numpy(), rows["time"].to_numpy()
         _check_order(frames, times)
         _check_view(rows, footer)
+        ticks = rows["pts"].cast(pa.float64()).to_numpy()
+        check_ticks(ticks, times, is_usable=footer.time_source == "pts")
         for name in ("width", "height"):
             if len(frames) and pc.min(rows[name]).as_py() < 1:
                 raise NotAllowed(f"a {name} that is none")
@@ -219,6 +221,8 @@ def _check_view(rows: pa.Table, footer: Footer) -> None:
     null = np.stack([view.is_null().to_numpy() for view in views])
     if (null != null[0]).any():
         raise NotAllowed("a view of which a part is missing")
+    if options_of(footer) & PLACELESS and not null.all():
+        raise NotAllowed("a view, which tells where in the picture the infant lay")
     for view, low in zip(views, (-_FAR, -_FAR, 0.0, 0.0), strict=True):
         values = view.drop_null().to_numpy()
         if not ((values >= low) & (values <= 2 * _FAR)).all():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -161,6 +162,10 @@ class Concealer:
         origin, unit = self._frame_of_reference(people.get(INFANT), scale)
         return {name: self._moved(pose, origin, unit) for name, pose in people.items()}
 
+    def kept_of(self, pose: Pose) -> Pose:
+        """The keypoints that may be given, without the others."""
+        return Pose(pose.xy[self.kept], pose.confidence[self.kept])
+
     def _frame_of_reference(self, infant: Pose | None, scale: float) -> tuple[np.ndarray, float]:
         """Where (0, 0) is, and how long 1 is, in pixels of the frame."""
         unit = 1.0 if self._body is None else self._body.torso / scale
@@ -175,6 +180,33 @@ class Concealer:
             np.where(there[:, None], xy, np.float32(np.nan)),
             np.where(there, pose.confidence, np.float32(np.nan)),
         )
+
+
+class TicksFromZero:
+    """Counts pts from the first frame of the video: those of some recorders are the time of day.
+
+    Args:
+        time_base: seconds per unit of pts.
+        is_usable: whether times are pts × time base; pts that were of no use are not given.
+    """
+
+    def __init__(self, time_base: Fraction, *, is_usable: bool) -> None:
+        self._time_base = time_base
+        self._is_usable = is_usable
+        self._zero: int | None = None
+
+    def since_start(self, pts: int | None, time: float) -> int | None:
+        """The pts of a frame less that of time 0; None where there is none.
+
+        Args:
+            pts: of the frame, as the file has it.
+            time: seconds since the first frame of the file.
+        """
+        if pts is None or not self._is_usable:
+            return None
+        if self._zero is None:
+            self._zero = pts - round(time / self._time_base)
+        return pts - self._zero
 
 
 def _mid_hip(xy: np.ndarray, skeleton: Skeleton) -> np.ndarray:

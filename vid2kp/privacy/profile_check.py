@@ -16,6 +16,9 @@ from vid2kp.tracks.footer import Footer
 OPTIONS: Final = ("drop_face", "normalise", "relative_only")
 """The privacy options by the names of their steps, in the order in which they are made."""
 
+PLACELESS: Final = {"normalise", "relative_only"}
+"""Those that hold back where in the picture the infant lay."""
+
 _FACE: Final = ("right_eye", "left_eye", "right_ear", "left_ear")
 _ROUNDING: Final = 1e-5
 """Error of a float32 in parts of its size, with room for a mean of two."""
@@ -35,7 +38,7 @@ class ProfileCheck:
 
     def __init__(self, footer: Footer) -> None:
         self.options = options_of(footer)
-        self._is_exact = footer.product == "raw" and bool(self.options - {"drop_face"})
+        self._is_exact = footer.product == "raw" and bool(self.options & PLACELESS)
         names = footer.skeleton.keypoints
         self._face = [names.index(name) for name in _FACE if name in names]
         self._trunk = [names.index(n) for n in ("right_hip", "left_hip", "neck") if n in names]
@@ -107,6 +110,32 @@ def options_of(footer: Footer) -> set[str]:
     if said != ((name, "1"), unit, point):
         raise NotAllowed("a footer that contradicts itself about the privacy options")
     return set(names)
+
+
+def check_ticks(ticks: np.ndarray, times: np.ndarray, *, is_usable: bool) -> None:
+    """Makes sure that pts are the times in another unit and say nothing of their own.
+
+    A recorder's pts may be the time of day; counted from the first frame they are not.
+
+    Args:
+        ticks: (F,) float64, NaN = none.
+        times: (F,) seconds since the first frame, ascending.
+        is_usable: whether the footer says that times are from pts.
+
+    Raises:
+        NotAllowed: they say something else.
+    """
+    there = ~np.isnan(ticks)
+    if not is_usable and there.any():
+        raise NotAllowed("pts of a file whose own times were of no use")
+    ticks, times = ticks[there], times[there]
+    if not len(ticks):
+        return
+    rate = ticks[-1] / times[-1] if times[-1] > 0 else 0.0
+    # Times that stood still were moved on by a tick each; of those nothing can be said.
+    moved = np.append(True, np.diff(times) * abs(rate) > 1.5)
+    if (np.abs(ticks - rate * times)[moved] > 1).any():
+        raise NotAllowed("pts that are not counted from the first frame")
 
 
 def _check_hip(frame: np.ndarray, rank: np.ndarray, xy: np.ndarray, hip: np.ndarray) -> None:
