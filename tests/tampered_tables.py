@@ -359,6 +359,45 @@ def index_with_a_number_that_is_none(folder: Path) -> None:
     _index_with(folder, "jitter", float("nan"))
 
 
+def _index(folder: Path, **first: object) -> None:
+    rows: list[dict[str, object]] = [
+        {"pseudonym": p, "status": "done", "reason": "", "frames": 12, "seconds": 0.44}
+        for p in (FIRST, SECOND)
+    ]
+    rows[0] |= first
+    rows.append({"pseudonym": "c" * 26, "status": "unreadable", "reason": "No video."})
+    deliverable.write_index(folder.parent / "index.parquet", rows)
+
+
+def index_of_another_length(folder: Path) -> None:
+    _index(folder, seconds=0.4400001)
+
+
+def index_with_another_status(folder: Path) -> None:
+    _index(folder, status="damaged")
+
+
+def index_with_numbers_of_no_video(folder: Path) -> None:
+    _index(folder)
+    table = pq.read_table(folder.parent / "index.parquet").to_pylist()
+    table[2]["frames"] = 12
+    deliverable.write_index(folder.parent / "index.parquet", table)
+
+
+def index_in_two_groups(folder: Path) -> None:
+    path = folder.parent / "index.parquet"
+    table = pq.read_table(path, read_dictionary=["status"]).cast(INDEX_SCHEMA)
+    with path.open("wb") as file, parquet_writer(file, INDEX_SCHEMA) as writer:
+        writer.write_table(table.slice(0, 1).combine_chunks())
+        writer.write_table(table.slice(1).combine_chunks())
+
+
+def index_encoded_otherwise(folder: Path) -> None:
+    path = folder.parent / "index.parquet"
+    table = pq.read_table(path, read_dictionary=["status"]).cast(INDEX_SCHEMA)
+    pq.write_table(table, path, compression="zstd", compression_level=1, store_schema=False)
+
+
 def report_with_a_picture(folder: Path) -> None:
     (folder.parent / "report.html").write_text('<!doctype html><img src="data:image/png;base64,">')
 
@@ -435,5 +474,10 @@ TAMPERED: list[tuple[Tamper, str, bool]] = [
     (index_with_a_path_as_reason, "index", True),
     (index_with_words_to_look_at, "index", True),
     (index_with_a_number_that_is_none, "index", True),
+    (index_of_another_length, "index", True),
+    (index_with_another_status, "index", True),
+    (index_with_numbers_of_no_video, "index", True),
+    (index_in_two_groups, "index", True),
+    (index_encoded_otherwise, "index", True),
     (report_with_a_picture, "report", True),
 ]

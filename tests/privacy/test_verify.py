@@ -171,6 +171,22 @@ def test_a_needle_in_any_byte_is_found(
     assert [(f.where, kind in f.what) for f in found] == [(f"{FIRST}/{name}", True)]
 
 
+def test_a_needle_in_a_compressed_page_is_found(out: Path, links: Path) -> None:
+    rows = [
+        {"pseudonym": p, "status": "done", "reason": reason, "frames": 12, "seconds": 0.44}
+        for p, reason in (
+            (FIRST, f"{'The infant is seen in half of the frames; ' * 9}Jane Doe-Smythe was too."),
+            (SECOND, "A rival."),
+        )
+    ]
+    rows.append({"pseudonym": "c" * 26, "status": "unreadable", "reason": "Unreadable."})
+    deliverable.write_index(out / "index.parquet", rows)
+    fix_folder_times(out)
+    assert b"Doe-Smythe was" not in (out / "index.parquet").read_bytes(), "it is compressed"
+    found = verify(out, links).findings
+    assert [(f.where, f.check) for f in found] == [("index.parquet", "needles")]
+
+
 def test_a_needle_across_two_reads_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,9 +248,13 @@ def test_nothing_is_changed_by_looking(out: Path) -> None:
 def test_a_report_page_of_text_and_svg_passes(out: Path) -> None:
     (out / "report.html").write_text(
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>vid2kp</title>'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
         "<style>p { color: #123; }</style></head><body><p>12 videos</p>"
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><defs><path id="a" d="M0 0"/>'
-        '</defs><use href="#a"/></svg></body></html>'
+        '</defs><use href="#a"/></svg><canvas></canvas>'
+        '<script type="application/json">{"x": [1, 2]}</script>'
+        "<script>const pen = document.querySelector('canvas').getContext('2d');"
+        "pen.fillRect(0, 0, 9, 9);</script></body></html>"
     )
     fix_folder_times(out)
     assert verify(out).findings == ()
@@ -257,6 +277,11 @@ def test_a_report_page_of_text_and_svg_passes(out: Path) -> None:
         '<a href="../OUT.private/links.csv">x</a>',
         "<?xml-stylesheet href='a.css'?>",
         '<svg xmlns="https://example.org/">',
+        '<meta http-equiv="refresh" content="0; url=links.csv">',
+        "<style>p { background: image-set('a.png' 1x); }</style>",
+        "<script>fetch('links.csv')</script>",
+        "<script>const x = new XMLHttpRequest()</script>",
+        "<script>pen.putImageData(frame, 0, 0)</script>",
         "\0",
     ],
 )

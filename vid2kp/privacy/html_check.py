@@ -21,9 +21,18 @@ _REFERENCES: Final = {
     "action", "background", "cite", "data", "formaction", "href", "longdesc", "manifest", "ping",
     "poster", "src", "srcdoc", "srcset", "xlink:href",
 }  # fmt: skip
+_POLICY: Final = "content-security-policy"
 _META: Final = {"viewport", "color-scheme", "robots", "referrer"}
 _OUTSIDE: Final = re.compile(
-    r"(?:https?|ftp|file|wss?|data|blob):|@import|\burl\(\s*['\"]?[^#'\"]", re.I
+    r"(?:https?|ftp|file|wss?|data|blob):|@import|@font-face|image-set\s*\("
+    r"|\burl\(\s*['\"]?[^#'\"]",
+    re.I,
+)
+# What a script would load or send something with, or paint a raster picture.
+_REACHING: Final = re.compile(
+    r"\b(?:fetch|import|importScripts|Image|Worker|eval|Function)\s*\("
+    r"|XMLHttpRequest|WebSocket|WebTransport|EventSource|RTCPeerConnection|sendBeacon"
+    r"|drawImage|putImageData|createImageData|ImageBitmap|atob\s*\(|window\s*\.\s*open"
 )
 _NAMESPACE: Final = re.compile(r"http://www\.w3\.org/[0-9a-z/]+", re.I)
 
@@ -61,6 +70,8 @@ class _Page(HTMLParser):
                 raise NotAllowed("a namespace that is none of SVG")
         elif name in _REFERENCES and not value.startswith("#"):
             raise NotAllowed("a reference to something outside of the page")
+        elif tag == "meta" and name == "http-equiv" and value.lower() != _POLICY:
+            raise NotAllowed("a meta element that could load something else")
         elif tag == "meta" and name == "name" and value.lower() not in _META:
             raise NotAllowed("a meta element that could tell an author or a date")
         elif _OUTSIDE.search(value):
@@ -69,6 +80,8 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.cdata_elem and _OUTSIDE.search(_NAMESPACE.sub("", data)):
             raise NotAllowed("a script or style that refers to something outside of the page")
+        if self.cdata_elem == "script" and _REACHING.search(data):
+            raise NotAllowed("a script that could load or send something, or paint a picture")
 
     def handle_comment(self, data: str) -> None:
         raise NotAllowed("a comment, which no reader shows")
