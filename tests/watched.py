@@ -150,7 +150,7 @@ def watch(
         encoding="utf-8",
         cwd=cwd,
         env=environment(home, **more),
-        timeout=240,
+        timeout=600,
         check=False,
     )
     calls = log.read_text(errors="replace").splitlines() if tracing else None

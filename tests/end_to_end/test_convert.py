@@ -12,6 +12,7 @@ from console import vid2kp_here
 from vid2kp.pose.lite import Lite
 from vid2kp.pose.skeleton import COCO18
 from vid2kp.pose.weights import save_model
+from vid2kp.tracks.load import read_tracks_footer
 from vid2kp.training.synthetic_video import VideoOptions, write_video
 
 NAME = "Muster_Anna"
@@ -109,3 +110,32 @@ def test_wrong_usage_is_told_before_anything_is_done(
     assert run.returncode == 2, run.stderr
     assert run.stderr.startswith("Error: ")
     assert NAME not in run.stdout + run.stderr
+
+
+def test_privacy_options_go_from_the_command_line_into_the_files(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = vid2kp_here(
+        capsys, "convert", made / "video.mp4", "-o", tmp_path / "out", "--json",
+        "--model", made / "untrained.safetensors",
+        "--drop-face", "--normalize", "--relative-only",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    folder = Path(json.loads(run.stdout)["videos"][0]["folder"])
+    footer = read_tracks_footer(folder / "tracks.parquet")
+    assert footer.privacy_profile[0] == "pseudonymised+drop-face+normalise+relative-only"
+    assert (footer.position_unit, footer.point_of_reference) == ("torso", "mid_hip")
+    assert vid2kp_here(capsys, "verify", tmp_path / "out").returncode == 0
+
+
+def test_a_table_of_links_inside_the_results_is_refused(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    run = vid2kp_here(
+        capsys, "convert", made / "video.mp4", "-o", out, "--links", out / "links.csv"
+    )
+    assert run.returncode == 2
+    assert "must not lie in the output folder" in run.stderr
+    assert not out.exists()
+    assert list(tmp_path.iterdir()) == []

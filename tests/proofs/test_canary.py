@@ -17,6 +17,8 @@ from vid2kp.privacy.needles import Needles, scan
 from vid2kp.privacy.pseudonym import PSEUDONYM, Links
 from vid2kp.video.read import VideoReader, read_video
 
+pytestmark = pytest.mark.timeout(900)  # a whole run, on however busy a machine
+
 _VISIBLE = 0.15  # likeness of a drawing that shows the patch ever so faintly
 
 needs_strace = pytest.mark.skipif(not has_strace(), reason="strace is missing or may not trace")

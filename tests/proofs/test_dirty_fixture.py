@@ -12,6 +12,8 @@ from hospital import Run, Scene
 
 from vid2kp.privacy.verify import verify
 
+pytestmark = pytest.mark.timeout(900)  # a whole run, on however busy a machine
+
 
 def test_the_recordings_hold_it_all(scene: Scene) -> None:
     kinds: set[str] = set()

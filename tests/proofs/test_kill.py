@@ -26,7 +26,10 @@ from watched import Watched, command, environment, watch
 from vid2kp.files import PART_SUFFIX
 from vid2kp.privacy.needles import Needles, scan
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="signals of POSIX"),
+    pytest.mark.timeout(900),  # several whole runs, on however busy a machine
+]
 
 OUT = "disturbed"
 
@@ -89,9 +92,14 @@ def _disturb(
         time.sleep(0.002)
     time.sleep(rng.uniform(0, 0.4))
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    # Whoever lists the processes of the machine sees a path on the first command line alone.
+    shown = " ".join(word for child in family[1:] for word in child.cmdline())
+    assert "spawn_main" in shown
+    assert FILE not in shown
+    assert FOLDER not in shown
     os.killpg(process.pid, sign)
-    said, complained = process.communicate(timeout=60)
-    _, alive = psutil.wait_procs(family, timeout=30)
+    said, complained = process.communicate(timeout=300)
+    _, alive = psutil.wait_procs(family, timeout=120)
     assert not alive, "nobody outlives the run"
     return subprocess.CompletedProcess([], process.returncode, said, complained)
 

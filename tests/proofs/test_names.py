@@ -10,6 +10,8 @@ from dirty import FILE, FOLDER
 from hospital import Run, Scene
 from watched import Watched, watch
 
+pytestmark = pytest.mark.timeout(900)  # a whole run, on however busy a machine
+
 NAMES = ("SURNAME", FILE, FOLDER)
 
 

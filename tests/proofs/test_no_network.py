@@ -6,6 +6,8 @@ import pytest
 from hospital import Run
 from watched import can_unshare, has_strace
 
+pytestmark = pytest.mark.timeout(900)  # a whole run, on however busy a machine
+
 
 @pytest.mark.skipif(not can_unshare(), reason="unshare -rn is not allowed here")
 def test_it_works_where_there_is_no_network(run: Run) -> None:

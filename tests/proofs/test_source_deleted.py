@@ -9,6 +9,8 @@ import pytest
 from console import vid2kp_here
 from hospital import Run, Scene
 
+pytestmark = pytest.mark.timeout(900)  # a whole run, on however busy a machine
+
 
 def test_without_the_sources_the_drawing_is_the_same(
     run: Run, scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
