@@ -13,6 +13,7 @@ from vid2kp.privacy.manifest import Manifest
 from vid2kp.privacy.mp4_check import VideoFacts
 from vid2kp.privacy.parquet_check import TracksFacts, check_index
 from vid2kp.privacy.profile_check import OPTIONS, options_of
+from vid2kp.tracks.index import NUMBERS
 from vid2kp.tracks.schema import STATUSES
 
 
@@ -99,7 +100,7 @@ def _check_row(row: Mapping[str, Any], manifest: Manifest, tracks: TracksFacts) 
         "status": manifest.status,
         "frames": frames,
         "seconds": float(tracks.times[-1]) if frames else 0.0,
-        **{name: count for name, count in manifest.counts.items() if name in row},
+        **{name: count for name, count in manifest.counts.items() if name in NUMBERS},
     }
     if "frames_with_infant" in manifest.counts:
         said["found"] = float(np.float32(manifest.counts["frames_with_infant"] / max(frames, 1)))
