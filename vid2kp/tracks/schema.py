@@ -134,14 +134,14 @@ FRAMES_SCHEMA: Final = pa.schema(
 )
 """One row per decoded frame. ``frame``, ``time``: as in the tracks. ``pts``: in the source's time
 base, counted from the first frame; null where the file's own times were of no use. ``width``,
-``height``: display pixels of that frame. ``suspect``: damaged data near. ``people``: how many were found. ``subject``: how sure it is that
-``infant`` is the infant, one of `SUBJECTS`. ``view_x``, ``view_y``, ``view_width``,
-``view_height``: left, top, width and height of the box of display pixels that the network looked
-at, its edges half a pixel outside of the outermost pixel centres; it may reach beyond the picture;
-null where nothing was looked at, or where it is held back where the infant lay. ``rotation``:
-degrees counter-clockwise by which the picture was turned for the network, one of `ROTATIONS`. ``swapped``: the mirror pairs of the infant whose left
-and right look exchanged, without their side and joined by commas as ``elbow,wrist`` (see
-`swapped_word`)."""
+``height``: display pixels of that frame. ``suspect``: damaged data near. ``people``: how many were
+found. ``subject``: how sure it is that ``infant`` is the infant, one of `SUBJECTS`. ``view_x``,
+``view_y``, ``view_width``, ``view_height``: left, top, width and height of the box of display
+pixels that the network looked at, its edges half a pixel outside of the outermost pixel centres; it
+may reach beyond the picture; null where nothing was looked at, and where it must not be told where
+the infant lay. ``rotation``: degrees counter-clockwise by which the picture was turned for the
+network, one of `ROTATIONS`. ``swapped``: the mirror pairs of the infant whose left and right look
+exchanged, without their side and joined by commas as ``elbow,wrist`` (see `swapped_word`)."""
 
 
 def parquet_writer(file: IO[bytes], schema: pa.Schema) -> pq.ParquetWriter:
