@@ -252,6 +252,7 @@ def test_a_report_page_of_text_and_svg_passes(out: Path) -> None:
         "<style>p { color: #123; }</style></head><body><p>12 videos</p>"
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><defs><path id="a" d="M0 0"/>'
         '</defs><use href="#a"/></svg><canvas></canvas>'
+        '<p title="The file: it holds damaged data: 5 of 23 frames">Found in the file: nothing</p>'
         '<script type="application/json">{"x": [1, 2]}</script>'
         "<script>const pen = document.querySelector('canvas').getContext('2d');"
         "pen.fillRect(0, 0, 9, 9);</script></body></html>"
@@ -280,6 +281,7 @@ def test_a_report_page_of_text_and_svg_passes(out: Path) -> None:
         '<meta http-equiv="refresh" content="0; url=links.csv">',
         "<style>p { background: image-set('a.png' 1x); }</style>",
         "<script>fetch('links.csv')</script>",
+        '<p style="background: var(--a, data: image/png;base64,AAAA)">',
         "<script>const x = new XMLHttpRequest()</script>",
         "<script>pen.putImageData(frame, 0, 0)</script>",
         "\0",

@@ -24,7 +24,7 @@ _REFERENCES: Final = {
 _POLICY: Final = "content-security-policy"
 _META: Final = {"viewport", "color-scheme", "robots", "referrer"}
 _OUTSIDE: Final = re.compile(
-    r"(?:https?|ftp|file|wss?|data|blob):|@import|@font-face|image-set\s*\("
+    r"(?:https?|ftp|file|wss?|blob):\S|data:\s*(?:[a-z]+/|[;,])|@import|@font-face|image-set\s*\("
     r"|\burl\(\s*['\"]?[^#'\"]",
     re.I,
 )
