@@ -29,7 +29,8 @@ FILLED_CONFIDENCE: Final = 0.05
 UNIT_NAMES: Final = {"px": "pixels", "torso": "torso lengths"}
 ORIGINS: Final = {
     "top_left": "centre of the top left pixel of the picture, x to the right, y down",
-    "median_mid_hip": "median over the video of the middle between the hips, x to the right, y down",
+    "median_mid_hip": "median of the middle between the hips over the video, x to the right, "
+    "y down",
     "mid_hip": "middle between the hips in the same frame, x to the right, y down",
 }
 
