@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from av.packet import Packet
@@ -35,6 +35,7 @@ from vid2kp.video.order import Row, RowOrder
 from vid2kp.video.orientation import Orientation, OrientationReader
 from vid2kp.video.probe import VideoInfo, probe
 from vid2kp.video.promise import is_cut
+from vid2kp.video.summary import ReadSummary
 from vid2kp.video.timing import Clock, TimesBroken
 
 __all__ = [
@@ -58,36 +59,6 @@ _GAP_SECONDS = 10.0  # between two frames: worth a word
 # Containers that know where their frames are. Others are searched for a timestamp, and find the
 # wrong one where two recordings are joined.
 _INDEXED = ("mov,", "matroska,", "avi")
-
-
-@dataclass(frozen=True)
-class ReadSummary:
-    """What reading a whole video has shown.
-
-    Attributes:
-        frames: rows given out.
-        suspect_frames: of those, without a picture that can be trusted.
-        lost_frames: of those, never decoded at all.
-        decode_errors: errors that demuxer and decoder reported.
-        status: "done"; "truncated", where the header promises more than 2 % more; "damaged",
-            where frames are suspect.
-        time_source: "pts", or "rebuilt" where the file's times could not be used.
-        vfr: whether the frame rate varies.
-        fps: frames per second: the mean where the rate is constant, else of the median step.
-        interlaced: whether pictures were deinterlaced.
-        warnings: what was odd, one sentence each.
-    """
-
-    frames: int
-    suspect_frames: int
-    lost_frames: int
-    decode_errors: int
-    status: Literal["done", "truncated", "damaged"]
-    time_source: Literal["pts", "rebuilt"]
-    vfr: bool
-    fps: float
-    interlaced: bool
-    warnings: tuple[str, ...]
 
 
 def open_video(path: str | os.PathLike[str], *, options: ReadOptions | None = None) -> VideoReader:
