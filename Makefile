@@ -1,5 +1,6 @@
 # make demo   converts the example clip with the shipped model
 # make test   every check: lint, types, laws of the imports, tests
+# make test-cluster   the tests that need Ray, which is large
 # make test-clients   opens every export in the programs it is for; they are large
 # make federated   trains a classifier in two made-up hospitals, in .venv-federated
 # make docs   docs/tracks.md, from the code
@@ -18,8 +19,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 DEMO := out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test clients test-clients federated docs check bundle bundle-test sbom format \
-  clean
+.PHONY: help demo test test-cluster clients test-clients federated docs check bundle bundle-test \
+  sbom format clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +30,10 @@ demo: $(RUN)
 
 test: check
 	$(BIN)/python -m pytest
+
+test-cluster: $(TEST)
+	$(PIP) --editable '.[test,cluster]'
+	$(BIN)/python -m pytest tests/test_cluster.py
 
 clients: $(CLIENTS)
 

@@ -24,9 +24,10 @@ from clips import PSEUDONYM, make_clip
 from numpy.typing import NDArray
 
 import vid2kp
+from vid2kp.batch.pool import available_cores
 from vid2kp.convert import ConvertOptions, convert_video, make_estimator
 from vid2kp.pose.estimate import Estimator
-from vid2kp.pose.framing import sample, whole_frame
+from vid2kp.pose.framing import crop, sample
 from vid2kp.pose.parse import parse
 from vid2kp.render.skeleton_video import render_video
 from vid2kp.tracks.schema import FRAMES_FILE, TRACKS_FILE
@@ -51,6 +52,26 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Overlap:
+    """How well the stages overlap in one conversion.
+
+    Attributes:
+        model: name of the model.
+        device: where the network runs.
+        slowest: time of the slowest stage alone over the time of the whole.
+        processor: processor time of all threads over what the cores had to give in that time: where
+            every stage needs the same few cores, no overlap can do better than 1.
+        milliseconds: of the processor, per frame.
+    """
+
+    model: str
+    device: str
+    slowest: float
+    processor: float
+    milliseconds: float
+
+
+@dataclass(frozen=True)
 class Memory:
     """Highest resident memory of a process that converts one clip."""
 
@@ -69,14 +90,19 @@ def main() -> None:
         clip = _clip(work, options.size, options.frames)
         print("{} × {}, {} frames".format(*options.size, options.frames), flush=True)
         speeds = [_shown(Speed("", "cpu", "", "decode", _decode(clip)))]
+        overlaps = []
         for pair in pairs:
-            speeds += [_shown(speed) for speed in _stages(clip, work / "out", *pair)]
+            stages, overlap = _stages(clip, work / "out", *pair, speeds[0].frames_per_second)
+            speeds += stages
+            overlaps.append(overlap)
         memories = []
         for frames in options.memory:
             longer = _clip(work, options.size, frames)
             memories += [_memory(longer, work / "out", *pair, frames) for pair in pairs]
     if options.json:
-        options.json.write_text(json.dumps(_report(options, speeds, memories), indent=2) + "\n")
+        options.json.write_text(
+            json.dumps(_report(options, speeds, overlaps, memories), indent=2) + "\n"
+        )
 
 
 def _arguments() -> argparse.Namespace:
@@ -111,7 +137,9 @@ def _clip(folder: Path, size: tuple[int, int], frames: int) -> Path:
     return clip
 
 
-def _stages(clip: Path, out: Path, model: str, device: str) -> list[Speed]:
+def _stages(
+    clip: Path, out: Path, model: str, device: str, decoding: float
+) -> tuple[list[Speed], Overlap]:
     options = ConvertOptions(model=model, device=device)
     estimator = make_estimator(options)
     inputs, sampling = _inputs(clip, estimator)
@@ -122,15 +150,26 @@ def _stages(clip: Path, out: Path, model: str, device: str) -> list[Speed]:
         "network": _rate(len(inputs), lambda: _wait(estimator.maps(inputs).confidence)),
         "parse": _rate(len(inputs), lambda: parse(maps, estimator.skeleton)),
     }
-    begin = time.perf_counter()
+    begin, used = time.perf_counter(), time.process_time()
     result = convert_video(clip, out, pseudonym=PSEUDONYM, estimator=estimator, options=options)
-    seconds = time.perf_counter() - begin
+    seconds, used = time.perf_counter() - begin, time.process_time() - used
     rates["render"] = _render(out, result.frames)
     rates["end to end"] = result.frames / seconds
-    return [
-        Speed(estimator.card.name, device, estimator.precision, stage, rate)
-        for stage, rate in rates.items()
-    ]
+    overlap = Overlap(
+        model=estimator.card.name,
+        device=device,
+        slowest=rates["end to end"] / min(decoding, *rates.values()),
+        processor=used / (seconds * available_cores()),
+        milliseconds=used / result.frames * 1e3,
+    )
+    name, precision = estimator.card.name, estimator.precision
+    speeds = [_shown(Speed(name, device, precision, *rate)) for rate in rates.items()]
+    print(
+        f"{'overlap':>12}  {overlap.slowest:8.2f} of the slowest stage, {overlap.processor:.2f} of "
+        f"the cores; {overlap.milliseconds:.1f} ms of the processor per frame",
+        flush=True,
+    )
+    return speeds, overlap
 
 
 def _decode(clip: Path) -> float:
@@ -146,7 +185,9 @@ def _inputs(clip: Path, estimator: Estimator) -> tuple[NDArray[np.uint8], float]
     with open_video(clip) as reader:
         for frame, _ in zip(reader.frames(), range(SAMPLED), strict=False):
             begin = time.perf_counter()
-            view = whole_frame(frame.width, frame.height, size=estimator.card.input_size)
+            # Square, as the crop that follows the infant, and as wide as the frame.
+            middle = ((frame.width - 1) / 2, (frame.height - 1) / 2)
+            view = crop(middle, frame.width, size=estimator.card.input_size)
             inputs.append(sample(frame, view))
             seconds += time.perf_counter() - begin
     return np.stack(inputs), len(inputs) / seconds
@@ -175,14 +216,14 @@ def _render(folder: Path, frames: int) -> float:
 
 def _memory(clip: Path, out: Path, model: str, device: str, frames: int) -> Memory:
     """Peak memory, in a process of its own: a peak never goes down again."""
-    script = Path(__file__).with_name("peak.py")
+    script = Path(__file__).with_name("whole.py")
     run = subprocess.run(
         [sys.executable, str(script), str(clip), str(out), model, device],
         capture_output=True,
         text=True,
         check=True,
     )
-    peak = float(run.stdout.split()[-1])
+    peak = float(run.stdout.split()[0])
     print(f"{frames:>6} frames  {peak:8.0f} MiB at most  {model} {device}", flush=True)
     return Memory(model, device, frames, peak)
 
@@ -194,7 +235,10 @@ def _shown(speed: Speed) -> Speed:
 
 
 def _report(
-    options: argparse.Namespace, speeds: list[Speed], memories: list[Memory]
+    options: argparse.Namespace,
+    speeds: list[Speed],
+    overlaps: list[Overlap],
+    memories: list[Memory],
 ) -> dict[str, object]:
     return {
         "vid2kp": vid2kp.__version__,
@@ -204,6 +248,7 @@ def _report(
         "size": options.size,
         "frames": options.frames,
         "speed": [asdict(speed) for speed in speeds],
+        "overlap": [asdict(overlap) for overlap in overlaps],
         "memory": [asdict(memory) for memory in memories],
     }
 

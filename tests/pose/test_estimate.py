@@ -142,7 +142,7 @@ def test_keypoints_are_in_pixels_of_the_picture(
     estimator = Estimator(model, device="cpu")
     # A picture of 640 × 480 is looked at in 64 × 48 pixels: pixel x is (x + 0.5) / 10 - 0.5.
     maps = draw([[(truth + 0.5) / 10 - 0.5]], size=(48, 64), stride=4, sigma=4, limb=3)
-    monkeypatch.setattr(Estimator, "maps", lambda self, inputs: maps)
+    monkeypatch.setattr(Estimator, "_run", lambda self, images: (maps.confidence, maps.paf))
     people = estimator(np.zeros((1, 480, 640, 3), np.uint8))[0]
     assert np.nanmax(np.abs(people.keypoints - truth)) < 3
     assert np.isfinite(people.keypoints).mean() > 0.8
@@ -167,13 +167,16 @@ def test_out_of_memory_halves_the_batch(
 ) -> None:
     estimator = Estimator(model, device="cpu", precision="fp32", batch_size=4)
     expected = estimator.maps(images).confidence
+    estimator.device = torch.device("cuda")  # what runs here is replaced below
     run, sizes = Estimator._run, []
 
     def small_memory(self: Estimator, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         sizes.append(len(batch))
         if len(batch) > 1:
             raise torch.OutOfMemoryError
-        return run(self, batch)
+        with monkeypatch.context() as here:
+            here.setattr(self, "device", torch.device("cpu"))
+            return run(self, batch)
 
     monkeypatch.setattr(Estimator, "_run", small_memory)
     torch.testing.assert_close(estimator.maps(images).confidence, expected, rtol=0, atol=1e-5)

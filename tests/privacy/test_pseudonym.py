@@ -164,3 +164,21 @@ def test_a_key_does_not_show_its_secret(tmp_path: Path) -> None:
     key = Key.read(_key(tmp_path / "key", b"topsecret" * 4))
     assert "topsecret" not in repr(key)
     assert "topsecret" not in str(Links(tmp_path / "t", key=key).__dict__)
+
+
+def test_many_sources_at_once_wait_for_the_disk_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+    monkeypatch.setattr(os, "fsync", waits.append)
+    links = Links(tmp_path)
+    names = [tmp_path / f"{i}.mp4" for i in (1, 2, 1, 3)]
+    first = links.pseudonym_for(names[1])
+    drawn = links.pseudonyms_for(names)
+    assert len(waits) == 2
+    assert drawn[1] == first
+    assert drawn[0] == drawn[2]
+    assert len(set(drawn)) == 3
+    assert links.pseudonyms_for([]) == []
+    assert Links(tmp_path).pseudonyms_for(names) == drawn
+    assert len(waits) == 2

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from vid2kp.batch.crew import Crew, Ended
 from vid2kp.batch.discovery import Source
 from vid2kp.batch.options import Plan
-from vid2kp.batch.pool import Ended, Pool
 from vid2kp.batch.worker import Failure, Task
 from vid2kp.convert import ConvertOptions, VideoResult
 from vid2kp.errors import UnreadableVideo
@@ -30,7 +30,7 @@ def shortened(options: ConvertOptions) -> ConvertOptions:
 
 
 def make_plan(
-    sources: Sequence[Source], finished: int, *, options: ConvertOptions, pool: Pool, folder: Path
+    sources: Sequence[Source], finished: int, *, options: ConvertOptions, pool: Crew, folder: Path
 ) -> Plan:
     """The plan for these videos.
 
@@ -75,7 +75,7 @@ def _frames(info: VideoInfo, options: ConvertOptions) -> float:
     return max(0.0, min(seconds, options.duration or seconds)) * info.fps
 
 
-def _measure(sources: Sequence[Source], pool: Pool, folder: Path) -> float | None:
+def _measure(sources: Sequence[Source], pool: Crew, folder: Path) -> float | None:
     """Frames per second of one worker, from the beginning of a video of middling size."""
     middle = len(sources) // 2
     for source in sources[middle : middle + _MOST_TRIED]:
@@ -88,7 +88,7 @@ def _measure(sources: Sequence[Source], pool: Pool, folder: Path) -> float | Non
     return None
 
 
-def _run(pool: Pool, task: Task) -> VideoResult | Failure:
+def _run(pool: Crew, task: Task) -> VideoResult | Failure:
     pool.give(task)
     while True:
         for event in pool.events(1.0):

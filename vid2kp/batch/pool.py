@@ -11,65 +11,35 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import wait
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from vid2kp.batch.worker import Failure, Frames, Ready, Refused, Report, Settings, Task, work
+from vid2kp.batch.crew import CrewOptions, Ended, Moved
+from vid2kp.batch.worker import (
+    Failure,
+    Frames,
+    Ready,
+    Refused,
+    Report,
+    Settings,
+    Task,
+    end_of_diary,
+    stalled,
+    work,
+)
 from vid2kp.convert import ConvertOptions, VideoResult
-from vid2kp.errors import ModelError, UsageError, Vid2kpError
+from vid2kp.errors import Vid2kpError
 
 _START_SECONDS: Final = 600.0
 _MAX_FAILED_STARTS: Final = 3
-_DIARY_BYTES: Final = 16_000
 _ANY_GPU: Final = ("auto", "cuda")
 
 _CONTEXT = multiprocessing.get_context("spawn")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PoolOptions:
-    """How the workers of a run are kept.
-
-    Attributes:
-        jobs: how many there may be.
-        most: more are never needed.
-        spread: one per GPU instead, where there are GPUs.
-        stall_seconds: a worker that reports nothing for so long is killed.
-        memory: bytes that a video may take, see `worker.Settings`.
-        recycle: a worker makes room for a fresh one after so many videos, because decoders leak.
-        diary: path of what the workers' libraries say; a number is added. Private.
-    """
-
-    jobs: int
-    most: int
-    spread: bool
-    stall_seconds: float
-    memory: int | None
-    recycle: int
-    diary: Path
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A video left its worker: with a result, or with the failure of the video or its worker."""
-
-    task: Task
-    outcome: VideoResult | Failure
-
-
-@dataclass(frozen=True)
-class Moved:
-    """Frames of a video were done."""
-
-    task: Task
-    frames: Frames
-
-
 class Pool:
-    """The workers of one run; a context manager that leaves none behind.
+    """The workers of one run as processes of this machine; a `Crew`.
 
     Args:
         convert: options of the conversions.
@@ -82,7 +52,7 @@ class Pool:
 
     ready: Ready
 
-    def __init__(self, convert: ConvertOptions, options: PoolOptions) -> None:
+    def __init__(self, convert: ConvertOptions, options: CrewOptions) -> None:
         self.jobs = min(options.jobs, options.most)
         self._convert = convert
         self._options = options
@@ -135,8 +105,7 @@ class Pool:
             wait([worker.reports, worker.process.sentinel], timeout=1.0)
             for report in worker.read():
                 if isinstance(report, Refused):
-                    refusal = UsageError if report.is_usage else ModelError
-                    raise refusal(report.message, hint=report.hint)
+                    raise report.error()
             if worker.ready is None and (worker.is_dead or worker.silent > _START_SECONDS):
                 raise Vid2kpError(
                     "The conversion could not be started: its process died at once.",
@@ -177,8 +146,7 @@ class Pool:
         if dead or worker.refusal is not None:
             yield from self._bury(slot, worker.cause_of_death())
         elif worker.task is not None and worker.silent > self._patience(worker):
-            reason = f"Nothing moved for {self._options.stall_seconds:.0f} seconds; it was stopped."
-            yield from self._bury(slot, reason)
+            yield from self._bury(slot, stalled(self._options.stall_seconds))
         elif worker.task is None and (worker.spoiled or worker.videos >= self._options.recycle):
             self._end(slot)
 
@@ -292,7 +260,7 @@ class _Worker:
     def cause_of_death(self) -> str:
         """Why it is no more, in words for the user."""
         if self.refusal is not None:
-            return f"{self.refusal.message} {self.refusal.hint}".strip()
+            return self.refusal.reason
         self.process.join()
         code = self.process.exitcode or 0
         if code >= 0:
@@ -304,10 +272,7 @@ class _Worker:
 
     def diary_end(self) -> str:
         """The last that its libraries said."""
-        with contextlib.suppress(OSError), self._diary.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _DIARY_BYTES))
-            return file.read().decode("utf-8", "backslashreplace")
-        return ""
+        return end_of_diary(self._diary)
 
     def end(self) -> None:
         """Ends the process by force."""

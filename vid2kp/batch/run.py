@@ -22,11 +22,12 @@ import psutil
 
 import vid2kp
 from vid2kp.batch.claims import open_claims
+from vid2kp.batch.crew import CrewMaker, CrewOptions
 from vid2kp.batch.discovery import Found, Source, find_sources
 from vid2kp.batch.ledger import Ledger, fingerprint_of
 from vid2kp.batch.options import BatchOptions, BatchResult, ProgressCallback
 from vid2kp.batch.plan import make_plan, shortened
-from vid2kp.batch.pool import Pool, PoolOptions, available_cores
+from vid2kp.batch.pool import Pool, available_cores
 from vid2kp.batch.workload import Way, Workload
 from vid2kp.convert import ConvertOptions, VideoResult
 from vid2kp.errors import ModelError, OutputError, PrivacyError, UsageError, Vid2kpError
@@ -52,6 +53,7 @@ def run(
     options: ConvertOptions | None = None,
     batch: BatchOptions | None = None,
     progress: ProgressCallback | None = None,
+    crew: CrewMaker = Pool,
 ) -> BatchResult:
     """Converts all videos of files and folders into an output folder.
 
@@ -65,6 +67,7 @@ def run(
         options: what to do with each video.
         batch: how to work through them.
         progress: called in this thread whenever something happens.
+        crew: makes the workers: processes of this machine, or those of `vid2kp.cluster`.
 
     Returns:
         what came of every video. Ctrl-C ends the batch early, with exit code 130.
@@ -81,11 +84,11 @@ def run(
     found = find_sources(inputs, out=out)
     sources = [source for source in found.sources if is_in_shard(source, batch.shard)]
     if batch.dry_run:
-        return _dry_run(sources, out, options, batch)
+        return _dry_run(sources, out, options, batch, crew)
     with (
         _prepared(out, batch) as (private, links),
         open_claims(private) as claims,
-        Pool(options, _pool_options(batch, len(sources), claims.diary)) as pool,
+        crew(options, _crew_options(batch, len(sources), claims.diary)) as pool,
     ):
         with _as_usage_error():
             ready = pool.start()
@@ -140,13 +143,17 @@ def _report(out: Path, ledger: Ledger) -> bool:
 
 
 def _dry_run(
-    sources: Sequence[Source], out: Path, options: ConvertOptions, batch: BatchOptions
+    sources: Sequence[Source],
+    out: Path,
+    options: ConvertOptions,
+    batch: BatchOptions,
+    crew: CrewMaker,
 ) -> BatchResult:
     private = private_path(out)
     with tempfile.TemporaryDirectory(prefix="vid2kp-") as name:
         folder = Path(name)
-        pool_options = _pool_options(batch, len(sources), folder / "diary")
-        with Pool(shortened(options), pool_options) as pool:
+        crew_options = _crew_options(batch, len(sources), folder / "diary")
+        with crew(shortened(options), crew_options) as pool:
             with _as_usage_error():
                 ready = pool.start()
                 way = _way(options, ready.model_sha256, overwrite=batch.overwrite)
@@ -224,9 +231,9 @@ def _as_usage_error() -> Iterator[None]:
         raise UsageError(error.message, hint=error.hint) from None
 
 
-def _pool_options(batch: BatchOptions, videos: int, diary: Path) -> PoolOptions:
+def _crew_options(batch: BatchOptions, videos: int, diary: Path) -> CrewOptions:
     spread = batch.jobs == "auto"
-    return PoolOptions(
+    return CrewOptions(
         jobs=_auto_jobs() if batch.jobs == "auto" else batch.jobs,
         most=max(1, videos),
         spread=spread,

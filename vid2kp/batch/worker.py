@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from vid2kp.convert import ConvertOptions, VideoResult, convert_video, make_estimator
-from vid2kp.errors import UnreadableVideo, UsageError, Vid2kpError
+from vid2kp.errors import ModelError, UnreadableVideo, UsageError, Vid2kpError
 from vid2kp.privacy.harden import forbid_core_files
 
 if TYPE_CHECKING:
     from vid2kp.pose.estimate import Estimator
 
 _REPORT_SECONDS: Final = 0.2
+_DIARY_BYTES: Final = 16_000
 
 _SHORT_OF_MEMORY: Final = (
     "allocate memory",
@@ -96,6 +97,20 @@ class Refused:
     hint: str
     is_usage: bool
 
+    @classmethod
+    def of(cls, error: Vid2kpError) -> Refused:
+        """The refusal that an error means."""
+        return cls(error.message, error.hint, isinstance(error, UsageError))
+
+    def error(self) -> UsageError | ModelError:
+        """The error as the user shall see it."""
+        return (UsageError if self.is_usage else ModelError)(self.message, hint=self.hint)
+
+    @property
+    def reason(self) -> str:
+        """Both in one line."""
+        return f"{self.message} {self.hint}".strip()
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -133,21 +148,35 @@ def work(tasks: Connection, reports: Connection, settings: Settings) -> None:
         reports: where every `Report` goes out.
         settings: how to work.
     """
-    _harden(settings.diary)
+    # Ctrl-C goes to the whole group of processes; the parent decides what happens.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    harden(settings.diary)
+    threading.Thread(target=_die_with_parent, name="orphan watch", daemon=True).start()
     try:
-        estimator = _prepare(settings)
+        estimator, ready = prepare(settings)
     except Vid2kpError as error:
-        reports.send(Refused(error.message, error.hint, isinstance(error, UsageError)))
+        reports.send(Refused.of(error))
         return
-    limited = limit_memory(settings.memory, device=estimator.device.type)
-    reports.send(_ready(estimator, limited))
+    reports.send(ready)
     while (task := tasks.recv()) is not None:
-        reports.send(_convert(task, estimator, settings.options, reports))
+        reports.send(convert_task(task, estimator, settings.options, reports.send))
 
 
-def _convert(
-    task: Task, estimator: Estimator, options: ConvertOptions, reports: Connection
+def convert_task(
+    task: Task,
+    estimator: Estimator,
+    options: ConvertOptions,
+    report: Callable[[Frames], None],
 ) -> VideoResult | Failure:
+    """Converts one video; whatever goes wrong with it is a `Failure`.
+
+    Args:
+        task: the video.
+        estimator: from `prepare`.
+        options: of the conversion.
+        report: told of the frames that are done, a few times a second.
+    """
     try:
         return convert_video(
             task.source,
@@ -156,7 +185,7 @@ def _convert(
             estimator=estimator,
             options=options,
             key_id=task.key_id,
-            progress=_throttled(lambda done, total: reports.send(Frames(done, total))),
+            progress=_throttled(lambda done, total: report(Frames(done, total))),
         )
     except Exception as error:
         return describe(error)
@@ -188,14 +217,23 @@ def _throttled(send: Callable[[int, int | None], None]) -> Callable[[int, int | 
     return progress
 
 
-def _prepare(settings: Settings) -> Estimator:
+def prepare(settings: Settings) -> tuple[Estimator, Ready]:
+    """Loads the model, limits the memory and says what there is.
+
+    Raises:
+        ModelError: the model is missing or damaged.
+        UsageError: no such device or precision.
+    """
+    import cv2
     import torch
 
+    cv2.setNumThreads(1)  # the estimator gives each of its threads a picture of its own
     if settings.threads:
         torch.set_num_threads(settings.threads)
     estimator = make_estimator(replace(settings.options, device=settings.device))
     _warm_up(estimator)
-    return estimator
+    limited = limit_memory(settings.memory, device=estimator.device.type)
+    return estimator, _ready(estimator, limited)
 
 
 def _warm_up(estimator: Estimator) -> None:
@@ -205,7 +243,8 @@ def _warm_up(estimator: Estimator) -> None:
     import vid2kp.pose.watch  # noqa: F401
 
     size = estimator.card.input_size
-    estimator.find(np.full((estimator.batch_size, size, size, 3), 128, np.uint8))
+    count = estimator.batch_size * (estimator.lanes.count if estimator.device.type == "cpu" else 1)
+    estimator.find(np.full((count, size, size, 3), 128, np.uint8))
 
 
 def _ready(estimator: Estimator, limited: bool) -> Ready:
@@ -219,14 +258,10 @@ def _ready(estimator: Estimator, limited: bool) -> Ready:
     )
 
 
-def _harden(diary: Path) -> None:
-    """Nothing of a frame or a path may leave through a signal, a core file or an outcry."""
-    # Ctrl-C goes to the whole group of processes; the parent decides what happens.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def harden(diary: Path) -> None:
+    """Nothing of a frame or a path may leave this process through a core file or an outcry."""
     _redirect_streams(diary)
     forbid_core_files()
-    threading.Thread(target=_die_with_parent, name="orphan watch", daemon=True).start()
 
 
 def _redirect_streams(diary: Path) -> None:
@@ -236,6 +271,19 @@ def _redirect_streams(diary: Path) -> None:
     os.close(descriptor)
     # A crash in C leaves the Python lines that led to it, without values.
     faulthandler.enable(file=2)
+
+
+def end_of_diary(diary: Path) -> str:
+    """The last that the libraries of a worker said."""
+    with contextlib.suppress(OSError), diary.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _DIARY_BYTES))
+        return file.read().decode("utf-8", "backslashreplace")
+    return ""
+
+
+def stalled(seconds: float) -> str:
+    """Why a video failed at which nothing moved for so long."""
+    return f"Nothing moved for {seconds:.0f} seconds; it was stopped."
 
 
 def _die_with_parent() -> None:

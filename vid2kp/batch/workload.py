@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from vid2kp.batch.claims import Claims
+from vid2kp.batch.crew import Crew, Ended, Moved
 from vid2kp.batch.discovery import Source
 from vid2kp.batch.ledger import RESULT_NUMBERS, Fingerprint, Ledger, Record, fingerprint_of
 from vid2kp.batch.options import Kind, Progress, ProgressCallback
-from vid2kp.batch.pool import Ended, Moved, Pool
 from vid2kp.batch.worker import Failure, Frames, Task
 from vid2kp.convert import VideoResult
 from vid2kp.files import PART_SUFFIX, fix_time
@@ -83,7 +83,7 @@ class Workload:
         links: Links,
         claims: Claims,
         ledger: Ledger,
-        pool: Pool,
+        pool: Crew,
         way: Way,
         progress: ProgressCallback | None,
     ) -> None:
@@ -99,6 +99,7 @@ class Workload:
         self._begun = time.time()
         self._attempts: dict[str, _Attempt] = {}
         self._results: dict[Source, VideoResult] = {}
+        self._pseudonyms: dict[Source, str] = {}
 
     @property
     def results(self) -> list[VideoResult]:
@@ -114,6 +115,7 @@ class Workload:
         """
         self._tell("ready")
         self._remove_leftovers()
+        self._issue_pseudonyms()
         todo, elsewhere = deque(self._ordered()), list[Source]()
         looked = time.monotonic()
         while todo or elsewhere or self._pool.busy:
@@ -152,6 +154,11 @@ class Workload:
 
     # -- one video ----------------------------------------------------------------------------
 
+    def _issue_pseudonyms(self) -> None:
+        """All at once: one by one, each would wait for the disk."""
+        issued = self._links.pseudonyms_for([source.path for source in self._sources])
+        self._pseudonyms = dict(zip(self._sources, issued, strict=True))
+
     def _ordered(self) -> Sequence[Source]:
         """The longest first where several work, so that none works alone at the end."""
         if self._pool.jobs == 1:
@@ -160,7 +167,7 @@ class Workload:
 
     def _take_up(self, source: Source) -> bool:
         """Skips the video or gives it to a worker; False where another process has it."""
-        pseudonym = self._links.pseudonym_for(source.path)
+        pseudonym = self._pseudonyms[source]
         fingerprint = fingerprint_of(source.path)
         if self._was_done(source, pseudonym, fingerprint):
             return True

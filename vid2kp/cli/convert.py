@@ -18,6 +18,7 @@ from vid2kp.errors import UsageError
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from vid2kp.batch.crew import CrewMaker
     from vid2kp.batch.options import BatchResult, Plan, Progress, ProgressCallback
     from vid2kp.convert import VideoResult
 
@@ -51,6 +52,10 @@ def convert(
     shard: Annotated[
         str | None,
         typer.Option(metavar="i/n", help="Only the i-th of n parts, for n machines on one OUT."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Ray cluster: local, auto or HOST:PORT."),
     ] = None,
     people: Annotated[
         Literal["infant", "all"], typer.Option(help="Whose tracks to write.")
@@ -102,6 +107,8 @@ def convert(
     Exit code: 0 every video has its results, 1 some failed, 2 wrong usage, 3 nothing could be
     converted, 130 interrupted.
     """
+    if cluster and dry_run:
+        raise UsageError("A dry run measures this machine.", hint="Leave --cluster out.")
     from vid2kp.batch.options import BatchOptions, parse_shard
     from vid2kp.batch.run import INTERRUPTED, run
     from vid2kp.convert import ConvertOptions
@@ -132,7 +139,9 @@ def convert(
         dry_run=dry_run,
     )
     with _shown(screen) as progress:
-        result = run(inputs, out, options=options, batch=batch, progress=progress)
+        result = run(
+            inputs, out, options=options, batch=batch, progress=progress, crew=_crew(cluster)
+        )
     if result.plan:
         _show_plan(screen, result.plan)
     else:
@@ -144,6 +153,17 @@ def convert(
         screen.note(note)
     screen.document(_as_document(out, result))
     raise typer.Exit(result.exit_code)
+
+
+def _crew(cluster: str | None) -> CrewMaker:
+    """Who converts: processes of this machine, or the actors of a cluster."""
+    if cluster:
+        from vid2kp.cluster import ray_crew
+
+        return ray_crew(cluster)
+    from vid2kp.batch.pool import Pool
+
+    return Pool
 
 
 def _number(text: str, what: str) -> int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -22,14 +22,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from vid2kp.errors import UsageError
 from vid2kp.pose.calibration import Calibration
 from vid2kp.pose.framing import keypoints_to_display, sample_image, whole_frame
+from vid2kp.pose.lanes import Lanes
 from vid2kp.pose.parse import BeliefMaps, ParseOptions, parse
 from vid2kp.pose.people import People
 from vid2kp.pose.weights import LoadedModel
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
+Result = TypeVar("Result")
+
 _NUMBERS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_BATCH = {"cpu": 8, "cuda": 64}
+_BATCH = {"cpu": 4, "cuda": 64}
 
 
 class Estimator:
@@ -40,7 +43,8 @@ class Estimator:
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:i``.
         precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``: the fastest that the device has.
         batch_size: images looked at together; ``auto`` for a number that suits the device. Halved
-            for good when the GPU's memory does not suffice.
+            for good when the GPU's memory does not suffice. A CPU works on several such batches
+            side by side, one on each thread.
         parse_options: thresholds of the parser, for the belief maps' own values.
         calibrated: whether to turn the peaks' values into probabilities by the curve of the
             model's card; a card without one leaves them as they are. Scores stay as they are.
@@ -52,6 +56,7 @@ class Estimator:
         device: where the network runs.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         batch_size: images looked at together, at most.
+        lanes: threads for whatever can be done image by image.
 
     Raises:
         UsageError: there is no such device, or it lacks that precision.
@@ -78,6 +83,7 @@ class Estimator:
         if self.batch_size < 1:
             raise UsageError("The batch size must be at least 1.")
         self.parse_options = parse_options or ParseOptions()
+        self.lanes = Lanes()
         self._numbers = _NUMBERS[self.precision]
         self._normalise = model.network.normalise
         self._stride = model.network.stride
@@ -96,23 +102,8 @@ class Estimator:
         Raises:
             UsageError: the inputs have another shape or type.
         """
-        images = torch.from_numpy(inputs) if isinstance(inputs, np.ndarray) else inputs
-        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != torch.uint8:
-            raise UsageError("Images must be (B, H, W, 3) uint8 RGB.")
-        if images.shape[1] % 8 or images.shape[2] % 8:
-            raise UsageError("Both sides of the network's input must be multiples of 8.")
-        parts: list[tuple[Tensor, Tensor]] = []
-        begin = 0
-        while begin < len(images) or not parts:
-            batch = images[begin : begin + self.batch_size]
-            try:
-                parts.append(self._run(batch))
-                begin += len(batch)
-            except torch.OutOfMemoryError:
-                if len(batch) <= 1:
-                    raise
-                torch.cuda.empty_cache()
-                self.batch_size = len(batch) // 2
+        images = _checked(inputs)
+        parts = self._side_by_side(self._run, images)
         confidence, paf = (
             maps[0] if len(maps) == 1 else torch.cat(maps) for maps in zip(*parts, strict=True)
         )
@@ -123,11 +114,12 @@ class Estimator:
 
         Args:
             inputs: (B, H, W, 3) uint8 RGB; H and W multiples of 8.
+
+        Raises:
+            UsageError: the inputs have another shape or type.
         """
-        people = parse(self.maps(inputs), self.skeleton, self.parse_options)
-        if self.calibration is None:
-            return people
-        return [dataclasses.replace(p, confidence=self.calibration(p.confidence)) for p in people]
+        parts = self._side_by_side(self._find, _checked(inputs))
+        return [people for part in parts for people in part]
 
     def __call__(self, images: NDArray[np.uint8]) -> list[People]:
         """The people in pictures of any size, each looked at as a whole.
@@ -156,6 +148,33 @@ class Estimator:
             for people in self.find(inputs)
         ]
 
+    def _side_by_side(self, work: Callable[[Tensor], Result], images: Tensor) -> list[Result]:
+        """What ``work`` gives for each batch: on a GPU one after the other."""
+        if self.device.type == "cpu":
+            size = self.batch_size
+            starts = range(0, max(len(images), 1), size)  # no images are one batch of none
+            return self.lanes.map(work, [images[start : start + size] for start in starts])
+        results: list[Result] = []
+        begin = 0
+        while begin < len(images) or not results:
+            batch = images[begin : begin + self.batch_size]
+            try:
+                results.append(work(batch))
+                begin += len(batch)
+            except torch.OutOfMemoryError:
+                if len(batch) <= 1:
+                    raise
+                torch.cuda.empty_cache()
+                self.batch_size = len(batch) // 2
+        return results
+
+    def _find(self, images: Tensor) -> list[People]:
+        maps = BeliefMaps(*self._run(images), self._stride)
+        people = parse(maps, self.skeleton, self.parse_options)
+        if self.calibration is None:
+            return people
+        return [dataclasses.replace(p, confidence=self.calibration(p.confidence)) for p in people]
+
     def _run(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Confidence maps (B, K, h, w) and part affinity fields (B, C, 2, h, w) of one batch."""
         if self.device.type == "cuda":
@@ -168,6 +187,20 @@ class Estimator:
                 confidence[:, :-1].to(torch.float32, memory_format=torch.contiguous_format),
                 paf.to(torch.float32, memory_format=torch.contiguous_format).unflatten(1, (-1, 2)),
             )
+
+
+def _checked(inputs: NDArray[np.uint8] | Tensor) -> Tensor:
+    """Network inputs as a tensor.
+
+    Raises:
+        UsageError: they have another shape or type.
+    """
+    images = torch.from_numpy(inputs) if isinstance(inputs, np.ndarray) else inputs
+    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != torch.uint8:
+        raise UsageError("Images must be (B, H, W, 3) uint8 RGB.")
+    if images.shape[1] % 8 or images.shape[2] % 8:
+        raise UsageError("Both sides of the network's input must be multiples of 8.")
+    return images
 
 
 def choose_device(device: str) -> torch.device:

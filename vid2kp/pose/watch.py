@@ -366,7 +366,7 @@ class Watcher(Generic[Picture]):
     def _find(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
         """The people of each frame in display pixels; nobody where a picture is lost."""
         people = [People.none(len(self.estimator.skeleton)) for _ in frames]
-        inputs = [self._sampler(f, v) for f, v in zip(frames, views, strict=True)]
+        inputs = self.estimator.lanes.map(self._sampler, frames, views)
         for same in _by_size(inputs):
             batch = np.stack([picture for i in same if (picture := inputs[i]) is not None])
             for i, found in zip(same, self.estimator.find(batch), strict=True):

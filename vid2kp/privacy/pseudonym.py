@@ -17,7 +17,7 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +146,7 @@ class Links:
         self._table = table if table.suffix == ".csv" else table / LINKS_FILE
         self._key = key
         self._known: dict[str, str] = {}
+        self._taken: set[str] = set()
         self._whole = 0  # bytes of the table that `_known` holds
         with output_errors():
             self._table.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -177,14 +178,30 @@ class Links:
                 key.
             OutputError: the table cannot be written.
         """
-        name = os.fspath(Path(source).resolve())
+        (pseudonym,) = self.pseudonyms_for([source])
+        return pseudonym
+
+    def pseudonyms_for(self, sources: Iterable[Path]) -> list[str]:
+        """The pseudonyms of many sources, which waits for the disk only once.
+
+        None is given out before all of them are safe on the disk.
+
+        Args:
+            sources: see `pseudonym_for`, which also says what is raised.
+        """
+        names = [os.fspath(Path(source).resolve()) for source in sources]
         with self._locked() as file:
             self._read(file)
-            if name in self._known:
-                self._check_key(name)
-            else:
-                self._append(file, self._new(name), name)
-            return self._known[name]
+            new, issued = dict[str, str](), set[str]()
+            for name in names:
+                if name in self._known:
+                    self._check_key(name)
+                elif name not in new:
+                    new[name] = self._new(name, issued)
+                    issued.add(new[name])
+            if new:
+                self._append(file, new)
+            return [self._known[name] for name in names]
 
     def sources(self) -> dict[str, Path]:
         """All sources of the table by pseudonym. Private: never leaves the private folder."""
@@ -192,10 +209,9 @@ class Links:
             self._read(file)
             return {pseudonym: Path(name) for name, pseudonym in self._known.items()}
 
-    def _new(self, name: str) -> str:
-        taken = set(self._known.values())
-        pseudonym = self._key.pseudonym(name) if self._key else _fresh(taken)
-        if pseudonym in taken:
+    def _new(self, name: str, issued: set[str]) -> str:
+        pseudonym = self._key.pseudonym(name) if self._key else _fresh(self._taken)
+        if pseudonym in self._taken or pseudonym in issued:
             raise PrivacyError("Two sources have the same pseudonym; the table is damaged.")
         return pseudonym
 
@@ -228,23 +244,26 @@ class Links:
                 "The table of links is damaged.", hint="Restore it from a backup; do not edit it."
             )
         self._known = {source: pseudonym for pseudonym, source in body}
+        self._taken = set(self._known.values())
         self._whole = len(whole)
 
-    def _append(self, file: IO[bytes], pseudonym: str, name: str) -> None:
+    def _append(self, file: IO[bytes], new: Mapping[str, str]) -> None:
+        """Adds the rows of new sources and their pseudonyms, and waits until they are safe."""
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         if self._whole == 0:
             writer.writerow(_COLUMNS)
-        writer.writerow((pseudonym, name))
-        row = text.getvalue().encode("utf-8", "surrogateescape")
+        writer.writerows((pseudonym, name) for name, pseudonym in new.items())
+        rows = text.getvalue().encode("utf-8", "surrogateescape")
         with output_errors():
             file.truncate(self._whole)
             file.seek(self._whole)
-            file.write(row)
+            file.write(rows)
             file.flush()
             os.fsync(file.fileno())
-        self._known[name] = pseudonym
-        self._whole += len(row)
+        self._known.update(new)
+        self._taken.update(new.values())
+        self._whole += len(rows)
 
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:

@@ -1,0 +1,431 @@
+"""The same tasks on the machines of a Ray cluster (extra ``cluster``).
+
+Each worker is a Ray actor that converts one video after the other, from the disk that all machines
+share to the same disk. What crosses the network is a path, a handful of numbers while it is being
+converted, and a small record at the end; frames do not, and nothing enters Ray's object store.
+Ray's statistics of use are switched off, and a cluster made here listens on the loopback alone.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from vid2kp.batch.crew import CrewMaker, CrewOptions, Ended, Moved
+from vid2kp.batch.worker import (
+    Failure,
+    Frames,
+    Ready,
+    Refused,
+    Settings,
+    Task,
+    convert_task,
+    end_of_diary,
+    harden,
+    prepare,
+    stalled,
+)
+from vid2kp.convert import ConvertOptions, VideoResult
+from vid2kp.errors import UsageError, Vid2kpError
+
+LOCAL: Final = "local"
+RUNNING: Final = "auto"
+_ADDRESS: Final = re.compile(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
+
+_CORES_PER_JOB: Final = 4
+_START_SECONDS: Final = 600.0
+_ASK_SECONDS: Final = 0.5
+_MAX_DEATHS: Final = 3
+"""Actors that one video may outlive: a machine that goes is no fault of the video."""
+
+_STORE_BYTES: Final = 80 * 2**20  # the least that Ray takes; nothing is put there
+
+
+def ray_crew(address: str) -> CrewMaker:
+    """Makes the workers of a batch on a Ray cluster; for `vid2kp.batch.run`.
+
+    Args:
+        address: ``local`` for a cluster of this machine alone, made for the run; ``auto`` for the
+            one that is running on this machine; or ``host:port`` of a cluster's head.
+
+    Raises:
+        UsageError: it is no such address, or Ray is not installed.
+    """
+    if address not in (LOCAL, RUNNING) and not _ADDRESS.fullmatch(address):
+        raise UsageError(
+            f"There is no cluster {address!r}.", hint="Use local, auto or HOST:PORT of its head."
+        )
+    _ray(address)
+    return partial(RayCrew, address)
+
+
+def _ray(address: str) -> Any:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Actors without a GPU are told so by their settings; else Ray warns of a change to come.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address == LOCAL:
+        # Read when Ray is imported; without it Ray takes the machine's address for its own.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    try:
+        import ray
+    except ImportError:
+        raise UsageError(
+            "A cluster needs Ray, which is not installed.", hint='pip install "vid2kp[cluster]"'
+        ) from None
+    return ray
+
+
+class _Converter:
+    """What runs on the machines of the cluster: a worker that keeps its model."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reports = 0
+        self._frames = Frames(0, None)
+        # Ray keeps what actors print; what libraries print may hold paths.
+        harden(settings.diary)
+
+    def prepare(self) -> Ready | Refused:
+        """Loads the model."""
+        try:
+            self._estimator, ready = prepare(self._settings)
+        except Vid2kpError as error:
+            return Refused.of(error)
+        return ready
+
+    def convert(self, task: Task) -> VideoResult | Failure:
+        """Converts one video; its errors come back as failures."""
+        self._reports, self._frames = 0, Frames(0, None)
+        return convert_task(task, self._estimator, self._settings.options, self._report)
+
+    def moved(self) -> tuple[int, Frames]:
+        """How often the conversion has reported, and what it last said; answered meanwhile."""
+        return self._reports, self._frames
+
+    def _report(self, frames: Frames) -> None:
+        self._frames = frames
+        self._reports += 1
+
+
+@dataclass
+class _Actor:
+    """One actor as the batch sees it."""
+
+    handle: Any
+    diary: Path
+    pending: Any  # of `prepare`, then of `convert`; None when it is free
+    task: Task | None = None
+    ready: Ready | None = None
+    asked: Any = None  # of `moved`
+    videos: int = 0
+    spoiled: bool = False
+    reports: int = 0
+    last_sign: float = field(default_factory=time.monotonic)
+    last_asked: float = 0.0
+
+    @property
+    def silent(self) -> float:
+        return time.monotonic() - self.last_sign
+
+    def sign(self) -> None:
+        self.last_sign = time.monotonic()
+
+
+class RayCrew:
+    """The workers of one run as Ray actors; a `Crew`.
+
+    A video whose actor dies is given to a new one, `_MAX_DEATHS` times.
+
+    Args:
+        address: see `ray_crew`.
+        convert: options of the conversions.
+        options: how the workers are kept.
+    """
+
+    ready: Ready
+
+    def __init__(self, address: str, convert: ConvertOptions, options: CrewOptions) -> None:
+        self.jobs = min(options.jobs, options.most)
+        self._address = address
+        self._convert = convert
+        self._options = options
+        self._ray = _ray(address)
+        self._actors: dict[int, _Actor] = {}
+        self._deaths: dict[str, int] = {}
+        self._folder: str | None = None
+        self._cores = self._gpus = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the actors by force, and the cluster if it was made here."""
+        for slot in list(self._actors):
+            self._end(slot)
+        if self._ray.is_initialized():
+            self._ray.shutdown()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    @property
+    def busy(self) -> int:
+        """How many actors have a video."""
+        return len(self.tasks)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """What the actors are at."""
+        return [actor.task for actor in self._actors.values() if actor.task is not None]
+
+    @property
+    def parallel(self) -> int:
+        """How many videos are done in the time of one: each actor has cores of its own."""
+        return self.jobs
+
+    def start(self) -> Ready:
+        """Joins the cluster, starts the first actor and waits until it has its model.
+
+        Raises:
+            ModelError: the model is missing or damaged.
+            UsageError: the cluster cannot be reached, or has no such device.
+            Vid2kpError: the actor died, or the cluster has no room for it.
+        """
+        self._join()
+        actor = self._spawn(0)
+        begun = time.monotonic()
+        while actor.ready is None:
+            if time.monotonic() - begun > _START_SECONDS:
+                raise Vid2kpError(
+                    "The cluster has started no worker for a long time.",
+                    hint="Its cores or GPUs may all be in use; ray status shows them.",
+                )
+            if self._ray.wait([actor.pending], timeout=1.0)[0]:
+                answer = self._answer(actor)
+                if isinstance(answer, Refused):
+                    raise answer.error()
+                if not isinstance(answer, Ready):
+                    raise Vid2kpError(
+                        "The conversion could not be started: its process died at once.",
+                        hint="Every machine of the cluster needs the same vid2kp.",
+                    )
+        self.ready = actor.ready
+        return self.ready
+
+    def give(self, task: Task) -> None:
+        """Hands a video to a free actor, a new one if need be; only while `busy` < `jobs`."""
+        slot = next((slot for slot, actor in self._actors.items() if actor.task is None), None)
+        if slot is None:
+            slot = next(slot for slot in range(self.jobs) if slot not in self._actors)
+            self._spawn(slot)
+        actor = self._actors[slot]
+        actor.task = task
+        if actor.ready is not None:
+            self._begin(actor)
+
+    def events(self, timeout: float) -> list[Ended | Moved]:
+        """What happened, after waiting for it for so many seconds at most."""
+        self._move_up()
+        self._ask()
+        waiting = [
+            reference
+            for actor in self._actors.values()
+            for reference in (actor.pending, actor.asked)
+            if reference is not None
+        ]
+        if waiting:
+            self._ray.wait(waiting, timeout=min(timeout, _ASK_SECONDS))
+        else:
+            time.sleep(min(timeout, _ASK_SECONDS))
+        return [event for slot in list(self._actors) for event in self._events_of(slot)]
+
+    # -- the cluster --------------------------------------------------------------------------
+
+    def _join(self) -> None:
+        # Ray would tell the log of the driver, and with it the screen, what actors print.
+        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+        try:
+            if self._address == LOCAL:
+                # Not below OUT.private: names of sockets may have no more than 107 bytes.
+                self._folder = tempfile.mkdtemp(prefix="vid2kp-")
+                self._ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    object_store_memory=_STORE_BYTES,
+                    _temp_dir=self._folder,
+                    **quiet,
+                )
+                self._check_loopback()
+            else:
+                self._ray.init(address=self._address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError, OSError):
+            raise UsageError(
+                "The cluster cannot be reached.",
+                hint="Check its address, and that the versions of Ray and Python are the same.",
+            ) from None
+        resources = self._ray.cluster_resources()
+        self._cores, self._gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+        if self._convert.device == "cpu":
+            self._gpus = 0.0
+        elif self._convert.device != "auto" and not self._gpus:
+            raise UsageError("The cluster has no GPU.", hint="Use --device cpu.")
+        if self._options.spread:
+            suited = self._gpus or self._cores // min(_CORES_PER_JOB, self._cores or 1)
+            self.jobs = max(1, min(int(suited), self._options.most))
+
+    def _check_loopback(self) -> None:
+        if not self._ray.util.get_node_ip_address().startswith("127."):
+            raise UsageError(
+                "Ray was imported before and would listen to the network.",
+                hint="Start from a fresh process.",
+            )
+
+    @property
+    def _share(self) -> dict[str, float]:
+        """Of the cluster's cores and GPUs, for one actor; several may share a GPU."""
+        cores = max(1, int(self._cores // self.jobs)) if self._cores else 1
+        if not self._gpus:
+            return {"num_cpus": cores, "num_gpus": 0}
+        on_one = math.ceil(self.jobs / self._gpus)
+        return {
+            "num_cpus": min(cores, _CORES_PER_JOB),
+            "num_gpus": 1 if on_one == 1 else math.floor(10_000 / on_one) / 10_000,
+        }
+
+    # -- actors -------------------------------------------------------------------------------
+
+    def _spawn(self, slot: int) -> _Actor:
+        share = self._share
+        settings = Settings(
+            options=self._convert,
+            device="cuda" if self._gpus else "cpu",
+            threads=int(share["num_cpus"]),
+            memory=self._options.memory,
+            diary=self._options.diary.with_name(f"{self._options.diary.name}.{slot}.log"),
+        )
+        # Two threads: one converts, the other says how far it is.
+        remote = self._ray.remote(_Converter).options(max_concurrency=2, max_restarts=0, **share)
+        handle = remote.remote(settings)
+        self._actors[slot] = _Actor(handle, settings.diary, handle.prepare.remote())
+        return self._actors[slot]
+
+    def _begin(self, actor: _Actor) -> None:
+        actor.pending = actor.handle.convert.remote(actor.task)
+        actor.reports = 0
+        actor.sign()
+
+    def _end(self, slot: int) -> None:
+        actor = self._actors.pop(slot)
+        # With the cluster gone there is nothing to end.
+        if self._ray.is_initialized():
+            self._ray.kill(actor.handle, no_restart=True)
+
+    def _move_up(self) -> None:
+        """Gives what waits for a machine of a busy cluster to an actor that has become free."""
+        waiting = [a for a in self._actors.values() if a.ready is None and a.task is not None]
+        free = [a for a in self._actors.values() if a.ready is not None and a.task is None]
+        for late, ready in zip(waiting, free, strict=False):
+            ready.task, late.task = late.task, None
+            self._begin(ready)
+
+    def _ask(self) -> None:
+        """Asks those who convert how far they are, a few times a second."""
+        now = time.monotonic()
+        for actor in self._actors.values():
+            is_converting = actor.ready is not None and actor.task is not None
+            if is_converting and actor.asked is None and now - actor.last_asked > _ASK_SECONDS:
+                actor.asked, actor.last_asked = actor.handle.moved.remote(), now
+
+    def _is_here(self, reference: Any) -> bool:
+        return reference is not None and bool(self._ray.wait([reference], timeout=0)[0])
+
+    def _answer(self, actor: _Actor) -> Ready | Refused | VideoResult | Failure | None:
+        """The answer that has come in; None from an actor that has died."""
+        try:
+            answer: Ready | Refused | VideoResult | Failure = self._ray.get(actor.pending)
+        except self._ray.exceptions.RayError:
+            return None
+        actor.pending = None
+        actor.sign()
+        if isinstance(answer, Ready):
+            actor.ready = answer
+        return answer
+
+    def _events_of(self, slot: int) -> Iterator[Ended | Moved]:
+        actor = self._actors[slot]
+        if self._is_here(actor.asked):
+            yield from self._moved(actor)
+        if self._is_here(actor.pending):
+            yield from self._answered(slot, self._answer(actor))
+        elif self._is_stalled(actor):
+            yield from self._bury(slot, stalled(self._options.stall_seconds), final=True)
+        elif actor.task is None and (actor.spoiled or actor.videos >= self._options.recycle):
+            self._end(slot)
+
+    def _is_stalled(self, actor: _Actor) -> bool:
+        # Until it has its model it may be waiting for a machine of a busy cluster.
+        is_converting = actor.ready is not None and actor.task is not None
+        return is_converting and actor.silent > self._options.stall_seconds
+
+    def _moved(self, actor: _Actor) -> Iterator[Moved]:
+        try:
+            reports, frames = self._ray.get(actor.asked)
+        except self._ray.exceptions.RayError:
+            return  # it has died, as its other answer says as well
+        finally:
+            actor.asked = None
+        if actor.task is not None and reports != actor.reports:
+            actor.reports = reports
+            actor.sign()
+            yield Moved(actor.task, frames)
+
+    def _answered(
+        self, slot: int, answer: Ready | Refused | VideoResult | Failure | None
+    ) -> Iterator[Ended]:
+        actor = self._actors[slot]
+        if isinstance(answer, Ready):
+            if answer.model_sha256 != self.ready.model_sha256:
+                other = "Another machine of the cluster has another model of this name."
+                yield from self._bury(slot, other, final=True)
+            elif actor.task is not None:
+                self._begin(actor)
+        elif isinstance(answer, Refused):
+            yield from self._bury(slot, answer.reason, final=True)
+        elif answer is None:
+            yield from self._bury(slot, "Its process on the cluster died again and again.")
+        elif actor.task is not None:
+            task, actor.task = actor.task, None
+            actor.videos += 1
+            actor.spoiled = isinstance(answer, Failure) and answer.spoiled
+            self._deaths.pop(task.pseudonym, None)
+            yield Ended(task, answer)
+
+    def _bury(self, slot: int, reason: str, *, final: bool = False) -> Iterator[Ended]:
+        """Ends an actor; its video goes to a new one, unless too many have died of it."""
+        actor = self._actors[slot]
+        self._end(slot)
+        if actor.task is None:
+            return
+        deaths = self._deaths[actor.task.pseudonym] = self._deaths.get(actor.task.pseudonym, 0) + 1
+        if final or deaths >= _MAX_DEATHS:
+            yield Ended(actor.task, Failure("failed", reason, end_of_diary(actor.diary)))
+        else:
+            self.give(actor.task)
