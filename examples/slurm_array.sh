@@ -4,6 +4,8 @@
 #
 #   sbatch examples/slurm_array.sh /data/videos /data/results
 #
+# To submit some of 16 parts again: sbatch --array=3,7 examples/slurm_array.sh VIDEOS OUT 16
+#
 #SBATCH --job-name=vid2kp
 #SBATCH --array=1-16
 #SBATCH --gres=gpu:1
@@ -17,9 +19,13 @@
 set -euo pipefail
 videos=$1
 out=$2
+parts=${3:-$SLURM_ARRAY_TASK_MAX}
 
 # The log holds pseudonyms only. Other numbers of jobs are safe at any time: finished videos are
-# skipped, and no video is done by two jobs at once.
-exec srun vid2kp convert "$videos" -o "$out" \
-    --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" \
-    --jobs 1
+# skipped, and no video is done by two jobs at once. The disk must know files that only one machine
+# can create (O_EXCL) and locks (flock): NFS from version 4 on, Lustre mounted with flock, BeeGFS
+# with locks switched on.
+#
+# Exit code 0: all have results. 1: some failed, the others are complete; submitting again tries the
+# failed ones once more. 130: out of time; submit it again. 2, 3: nothing was done.
+exec srun vid2kp convert "$videos" -o "$out" --shard "$SLURM_ARRAY_TASK_ID/$parts" --jobs 1

@@ -163,7 +163,8 @@ class RayCrew:
         self._actors: dict[int, _Actor] = {}
         self._deaths: dict[str, int] = {}
         self._folder: str | None = None
-        self._cores = self._gpus = 0.0
+        self._cores = self._gpus = 0.0  # of the whole cluster
+        self._node = 1.0  # cores of its smallest machine
 
     def __enter__(self) -> Self:
         return self
@@ -287,9 +288,13 @@ class RayCrew:
             self._gpus = 0.0
         elif self._convert.device != "auto" and not self._gpus:
             raise UsageError("The cluster has no GPU.", hint="Use --device cpu.")
+        nodes = [n["Resources"].get("CPU", 0.0) for n in self._ray.nodes() if n["Alive"]]
+        self._node = min((cores for cores in nodes if cores), default=1.0)
         if self._options.spread:
-            suited = self._gpus or self._cores // min(_CORES_PER_JOB, self._cores or 1)
-            self.jobs = max(1, min(int(suited), self._options.most))
+            suited = self._gpus or self._cores // min(_CORES_PER_JOB, self._node)
+            self.jobs = min(int(suited), self._options.most)
+        # An actor without a core of its own would wait for ever.
+        self.jobs = max(1, min(self.jobs, int(self._cores)))
 
     def _check_loopback(self) -> None:
         if not self._ray.util.get_node_ip_address().startswith("127."):
@@ -301,7 +306,7 @@ class RayCrew:
     @property
     def _share(self) -> dict[str, float]:
         """Of the cluster's cores and GPUs, for one actor; several may share a GPU."""
-        cores = max(1, int(self._cores // self.jobs)) if self._cores else 1
+        cores = max(1, int(min(self._cores // self.jobs, self._node)))
         if not self._gpus:
             return {"num_cpus": cores, "num_gpus": 0}
         on_one = math.ceil(self.jobs / self._gpus)

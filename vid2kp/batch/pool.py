@@ -100,23 +100,33 @@ class Pool:
             UsageError: there is no such device or precision.
             Vid2kpError: the worker died.
         """
-        worker = self._spawn(0, self._convert.device)
-        while worker.ready is None:
-            wait([worker.reports, worker.process.sentinel], timeout=1.0)
-            for report in worker.read():
-                if isinstance(report, Refused):
-                    raise report.error()
-            if worker.ready is None and (worker.is_dead or worker.silent > _START_SECONDS):
-                raise Vid2kpError(
-                    "The conversion could not be started: its process died at once.",
-                    hint="In a script, guard the call with if __name__ == '__main__'; "
-                    "vid2kp doctor examines this machine.",
-                )
-        self.ready = worker.ready
+        for _ in range(_MAX_FAILED_STARTS):
+            worker = self._spawn(0, self._convert.device)
+            if (ready := self._answer(worker)) is not None:
+                break
+            self._end(0)
+        else:
+            raise Vid2kpError(
+                "The conversion could not be started: its process died at once.",
+                hint="In a script, guard the call with if __name__ == '__main__'; "
+                "vid2kp doctor examines this machine.",
+            )
+        self.ready = ready
         if self._options.spread and self.ready.device == "cuda":
             gpus = self.ready.gpus if self._convert.device in _ANY_GPU else 1
             self.jobs = min(gpus, self._options.most)
         return self.ready
+
+    def _answer(self, worker: _Worker) -> Ready | None:
+        """What the first worker says when it has its model; None if it died or never did."""
+        is_over = False
+        while worker.ready is None and not is_over:
+            wait([worker.reports, worker.process.sentinel], timeout=1.0)
+            is_over = worker.is_dead or worker.silent > _START_SECONDS  # asked before it is read
+            for report in worker.read():
+                if isinstance(report, Refused):
+                    raise report.error()
+        return worker.ready
 
     def give(self, task: Task) -> None:
         """Hands a video to a free worker, a new one if need be; only while `busy` < `jobs`."""

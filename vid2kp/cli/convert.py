@@ -180,6 +180,7 @@ def _shown(screen: Screen) -> Iterator[ProgressCallback]:
     """A callback that shows what happens: live on a terminal, a line per video elsewhere."""
     begin = time.monotonic()
     frames: Counter[str] = Counter()
+    converted: Counter[str] = Counter()
     with screen.progress("{task.fields[count]}", "{task.fields[rate]}") as display:
         whole = display.add_task("loading the model", total=None, count="", rate="")
         videos: dict[str, TaskID] = {}
@@ -215,7 +216,13 @@ def _shown(screen: Screen) -> Iterator[ProgressCallback]:
                 if event.pseudonym in videos:
                     display.remove_task(videos.pop(event.pseudonym))
                 if display.disable and event.result:
-                    screen.note(f"[{event.done}/{event.videos}] {_one_line(event)}")
+                    converted.update([event.kind])
+                    text = f"[{event.done}/{event.videos}] {_one_line(event)}"
+                    if event.kind == "finished" and event.done < event.videos:
+                        each = (time.monotonic() - begin) / converted["finished"]
+                        left = duration(each * (event.videos - event.done))
+                        text += f"; {rate}, about {left} left"
+                    screen.note(text)
 
         yield show
 

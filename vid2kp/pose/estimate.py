@@ -89,6 +89,7 @@ class Estimator:
         self._stride = model.network.stride
         network = fold_batch_norms(model.network).to(self.device, self._numbers)
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        _widen_heads(self._network)
 
     def maps(self, inputs: NDArray[np.uint8] | Tensor) -> BeliefMaps:
         """The belief maps of network inputs.
@@ -268,6 +269,18 @@ def fold_batch_norms(network: _Module) -> _Module:
         if isinstance(chain, nn.Sequential):
             _fold_chain(chain)
     return folded
+
+
+def _widen_heads(network: nn.Module) -> None:
+    """Lets the last convolution of either branch of the last stage give float32.
+
+    Rounded to the 8 bits of bfloat16, neighbouring cells of a peak become equal, and its place is
+    lost among them. These are 1 × 1 convolutions, of no cost.
+    """
+    chains = [chain for chain in network.modules() if isinstance(chain, nn.Sequential)]
+    heads = [chain[-1] for chain in chains if len(chain) and isinstance(chain[-1], nn.Conv2d)]
+    for head in heads[-2:]:
+        head.float().register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
 
 
 def _fold_chain(chain: nn.Sequential) -> None:

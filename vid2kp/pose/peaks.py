@@ -120,19 +120,23 @@ def _refine(maps: Tensor, plane: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, 
     """Places (n, 2) and heights (n,) of the tops of the paraboloids around n cells."""
     _, height, width = maps.shape
 
-    def moved(offset: Tensor) -> tuple[Tensor, Tensor]:
-        return (
-            (x + offset[:, 0]).round().long().clamp(0, width - 1),
-            (y + offset[:, 1]).round().long().clamp(0, height - 1),
-        )
+    xy = torch.stack((x, y), dim=1)
+    last = torch.tensor((width - 1, height - 1), device=maps.device)
+
+    def window(cell: Tensor) -> Tensor:
+        return _windows(maps, plane, cell[:, 1], cell[:, 0])
 
     # From the first cell of a plateau to its middle, by as much of it as can be seen, twice.
     for _ in range(2):
-        x, y = moved(_middle_of_top(_windows(maps, plane, y, x)))
+        xy = (xy + _middle_of_top(window(xy))).round().long().clamp(min=0).minimum(last)
     # The top of a large plateau that was cut off may still be further away than a cell.
-    x, y = moved(_fit(_windows(maps, plane, y, x))[0])
-    offset, value = _fit(_windows(maps, plane, y, x))
-    return torch.stack((x, y), dim=1) + offset, value
+    top, value = xy.double(), maps[plane, y, x].double()
+    for _ in range(3):
+        cell = top.round().long().clamp(min=0).minimum(last)
+        # Beyond the border of the map there are no cells to give weight to.
+        offset, value = _fit(window(cell), around=(top - cell).clamp(-0.5, 0.5))
+        top = cell + offset
+    return top, value
 
 
 def _middle_of_top(window: Tensor) -> Tensor:
@@ -149,15 +153,21 @@ def _offsets(device: torch.device) -> tuple[Tensor, Tensor]:
     return dx.flatten(), dy.flatten()
 
 
-def _fit(window: Tensor) -> tuple[Tensor, Tensor]:
-    """The top of exp(a + b·x + c·y + d·(x² + y²)) fitted to (n, 25) values: offset and height."""
+def _fit(window: Tensor, *, around: Tensor) -> tuple[Tensor, Tensor]:
+    """The top of exp(a + b·x + c·y + d·(x² + y²)) fitted to (n, 25) values: offset and height.
+
+    The weight of cells fades out from 1.5 to 2.5 cells away from ``around``, (n, 2), where the top
+    was seen last: else it would jump by a fifth of a cell whenever the window moves by a whole one.
+    """
     dx, dy = _offsets(window.device)
     terms = torch.stack((torch.ones_like(dx), dx, dy, dx * dx + dy * dy), dim=1)
     products = (terms[:, :, None] * terms[:, None, :]).flatten(1)
 
     highest = window.double().amax(dim=1, keepdim=True)
     share = window.double() / highest
-    weight = torch.where(share < _FLOOR, 0.0, share.square())
+    far = (torch.stack((dx, dy), dim=1) - around[:, None]).abs()
+    near = (_RADIUS + 0.5 - far).clamp(0, 1).prod(dim=2)
+    weight = torch.where(share < _FLOOR, 0.0, share.square() * near)
     normal = (weight @ products).view(-1, 4, 4)
     right = (weight * share.clamp(min=_FLOOR).log()) @ terms
     normal.diagonal(dim1=1, dim2=2).add_(_PRIOR)
