@@ -28,7 +28,7 @@ from clips import make_clip
 
 Victim = Literal["worker", "batch", "actor"]
 
-_SIGNS: dict[Victim, str] = {"worker": "spawn_main", "actor": "_Converter"}
+_SIGNS: dict[Victim, str] = {"worker": "spawn_main", "actor": "Converter"}
 _PATIENCE = 600.0
 _ALL, _SOME_FAILED, _NONE = 0, 1, 3  # exit codes of a batch that came to its end
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from clips import PSEUDONYM, make_clip
@@ -84,6 +85,7 @@ class Memory:
 def main() -> None:
     """Measure, print a table, keep the figures."""
     options = _arguments()
+    cv2.setNumThreads(1)  # as in a worker of vid2kp
     pairs = [(model, device) for model in options.model for device in options.device]
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)

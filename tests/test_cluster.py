@@ -58,7 +58,7 @@ def start(folder: Path, out: Path, jobs: int, address: str) -> subprocess.Popen[
 def actors_below(pid: int) -> list[psutil.Process]:
     """The processes of the actors of the cluster that a process has made."""
     below = psutil.Process(pid).children(recursive=True)
-    return [child for child in below if "_Converter" in " ".join(_command(child))]
+    return [child for child in below if "Converter" in " ".join(_command(child))]
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -1,144 +1,33 @@
-"""The same tasks on the machines of a Ray cluster (extra ``cluster``).
-
-Each worker is a Ray actor that converts one video after the other, from the disk that all machines
-share to the same disk. What crosses the network is a path, a handful of numbers while it is being
-converted, and a small record at the end; frames do not, and nothing enters Ray's object store.
-Ray's statistics of use are switched off, and a cluster made here listens on the loopback alone.
-"""
+"""The workers of a batch on a Ray cluster: started, given videos, watched, replaced."""
 
 from __future__ import annotations
 
 import math
-import os
-import re
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from vid2kp.batch.crew import CrewMaker, CrewOptions, Ended, Moved
+from vid2kp.batch.crew import CrewOptions, Ended, Moved
 from vid2kp.batch.worker import (
     Failure,
-    Frames,
     Ready,
     Refused,
     Settings,
     Task,
-    convert_task,
     end_of_diary,
-    harden,
-    prepare,
     stalled,
 )
+from vid2kp.cluster.actor import Actor, Converter
+from vid2kp.cluster.site import Site
 from vid2kp.convert import ConvertOptions, VideoResult
 from vid2kp.errors import UsageError, Vid2kpError
-
-LOCAL: Final = "local"
-RUNNING: Final = "auto"
-_ADDRESS: Final = re.compile(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 _CORES_PER_JOB: Final = 4
 _START_SECONDS: Final = 600.0
 _ASK_SECONDS: Final = 0.5
 _MAX_DEATHS: Final = 3
 """Actors that one video may outlive: a machine that goes is no fault of the video."""
-
-_STORE_BYTES: Final = 80 * 2**20  # the least that Ray takes; nothing is put there
-
-
-def ray_crew(address: str) -> CrewMaker:
-    """Makes the workers of a batch on a Ray cluster; for `vid2kp.batch.run`.
-
-    Args:
-        address: ``local`` for a cluster of this machine alone, made for the run; ``auto`` for the
-            one that is running on this machine; or ``host:port`` of a cluster's head.
-
-    Raises:
-        UsageError: it is no such address, or Ray is not installed.
-    """
-    if address not in (LOCAL, RUNNING) and not _ADDRESS.fullmatch(address):
-        raise UsageError(
-            f"There is no cluster {address!r}.", hint="Use local, auto or HOST:PORT of its head."
-        )
-    _ray(address)
-    return partial(RayCrew, address)
-
-
-def _ray(address: str) -> Any:
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Actors without a GPU are told so by their settings; else Ray warns of a change to come.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if address == LOCAL:
-        # Read when Ray is imported; without it Ray takes the machine's address for its own.
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    try:
-        import ray
-    except ImportError:
-        raise UsageError(
-            "A cluster needs Ray, which is not installed.", hint='pip install "vid2kp[cluster]"'
-        ) from None
-    return ray
-
-
-class _Converter:
-    """What runs on the machines of the cluster: a worker that keeps its model."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._reports = 0
-        self._frames = Frames(0, None)
-        # Ray keeps what actors print; what libraries print may hold paths.
-        harden(settings.diary)
-
-    def prepare(self) -> Ready | Refused:
-        """Loads the model."""
-        try:
-            self._estimator, ready = prepare(self._settings)
-        except Vid2kpError as error:
-            return Refused.of(error)
-        return ready
-
-    def convert(self, task: Task) -> VideoResult | Failure:
-        """Converts one video; its errors come back as failures."""
-        self._reports, self._frames = 0, Frames(0, None)
-        return convert_task(task, self._estimator, self._settings.options, self._report)
-
-    def moved(self) -> tuple[int, Frames]:
-        """How often the conversion has reported, and what it last said; answered meanwhile."""
-        return self._reports, self._frames
-
-    def _report(self, frames: Frames) -> None:
-        self._frames = frames
-        self._reports += 1
-
-
-@dataclass
-class _Actor:
-    """One actor as the batch sees it."""
-
-    handle: Any
-    diary: Path
-    pending: Any  # of `prepare`, then of `convert`; None when it is free
-    task: Task | None = None
-    ready: Ready | None = None
-    asked: Any = None  # of `moved`
-    videos: int = 0
-    spoiled: bool = False
-    reports: int = 0
-    last_sign: float = field(default_factory=time.monotonic)
-    last_asked: float = 0.0
-
-    @property
-    def silent(self) -> float:
-        return time.monotonic() - self.last_sign
-
-    def sign(self) -> None:
-        self.last_sign = time.monotonic()
 
 
 class RayCrew:
@@ -159,12 +48,10 @@ class RayCrew:
         self._address = address
         self._convert = convert
         self._options = options
-        self._ray = _ray(address)
-        self._actors: dict[int, _Actor] = {}
+        self._actors: dict[int, Actor] = {}
         self._deaths: dict[str, int] = {}
-        self._folder: str | None = None
-        self._cores = self._gpus = 0.0  # of the whole cluster
-        self._node = 1.0  # cores of its smallest machine
+        self._site: Site | None = None
+        self._gpus = 0.0  # that may be used
 
     def __enter__(self) -> Self:
         return self
@@ -181,11 +68,8 @@ class RayCrew:
         """Ends the actors by force, and the cluster if it was made here."""
         for slot in list(self._actors):
             self._end(slot)
-        if self._ray.is_initialized():
-            self._ray.shutdown()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        if self._site is not None:
+            self._site.leave()
 
     @property
     def busy(self) -> int:
@@ -258,55 +142,35 @@ class RayCrew:
             time.sleep(min(timeout, _ASK_SECONDS))
         return [event for slot in list(self._actors) for event in self._events_of(slot)]
 
+    @property
+    def _there(self) -> Site:
+        assert self._site is not None, "start comes first"
+        return self._site
+
+    @property
+    def _ray(self) -> Any:
+        return self._there.ray
+
     # -- the cluster --------------------------------------------------------------------------
 
     def _join(self) -> None:
-        # Ray would tell the log of the driver, and with it the screen, what actors print.
-        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-        try:
-            if self._address == LOCAL:
-                # Not below OUT.private: names of sockets may have no more than 107 bytes.
-                self._folder = tempfile.mkdtemp(prefix="vid2kp-")
-                self._ray.init(
-                    address="local",
-                    include_dashboard=False,
-                    object_store_memory=_STORE_BYTES,
-                    _temp_dir=self._folder,
-                    **quiet,
-                )
-                self._check_loopback()
-            else:
-                self._ray.init(address=self._address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError, OSError):
-            raise UsageError(
-                "The cluster cannot be reached.",
-                hint="Check its address, and that the versions of Ray and Python are the same.",
-            ) from None
-        resources = self._ray.cluster_resources()
-        self._cores, self._gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+        site = self._site = Site(self._address)
         if self._convert.device == "cpu":
             self._gpus = 0.0
-        elif self._convert.device != "auto" and not self._gpus:
+        elif self._convert.device != "auto" and not site.gpus:
             raise UsageError("The cluster has no GPU.", hint="Use --device cpu.")
-        nodes = [n["Resources"].get("CPU", 0.0) for n in self._ray.nodes() if n["Alive"]]
-        self._node = min((cores for cores in nodes if cores), default=1.0)
+        else:
+            self._gpus = site.gpus
         if self._options.spread:
-            suited = self._gpus or self._cores // min(_CORES_PER_JOB, self._node)
+            suited = self._gpus or site.cores // min(_CORES_PER_JOB, site.node)
             self.jobs = min(int(suited), self._options.most)
         # An actor without a core of its own would wait for ever.
-        self.jobs = max(1, min(self.jobs, int(self._cores)))
-
-    def _check_loopback(self) -> None:
-        if not self._ray.util.get_node_ip_address().startswith("127."):
-            raise UsageError(
-                "Ray was imported before and would listen to the network.",
-                hint="Start from a fresh process.",
-            )
+        self.jobs = max(1, min(self.jobs, int(site.cores)))
 
     @property
     def _share(self) -> dict[str, float]:
         """Of the cluster's cores and GPUs, for one actor; several may share a GPU."""
-        cores = max(1, int(min(self._cores // self.jobs, self._node)))
+        cores = max(1, int(min(self._there.cores // self.jobs, self._there.node)))
         if not self._gpus:
             return {"num_cpus": cores, "num_gpus": 0}
         on_one = math.ceil(self.jobs / self._gpus)
@@ -317,7 +181,7 @@ class RayCrew:
 
     # -- actors -------------------------------------------------------------------------------
 
-    def _spawn(self, slot: int) -> _Actor:
+    def _spawn(self, slot: int) -> Actor:
         share = self._share
         settings = Settings(
             options=self._convert,
@@ -327,12 +191,12 @@ class RayCrew:
             diary=self._options.diary.with_name(f"{self._options.diary.name}.{slot}.log"),
         )
         # Two threads: one converts, the other says how far it is.
-        remote = self._ray.remote(_Converter).options(max_concurrency=2, max_restarts=0, **share)
+        remote = self._ray.remote(Converter).options(max_concurrency=2, max_restarts=0, **share)
         handle = remote.remote(settings)
-        self._actors[slot] = _Actor(handle, settings.diary, handle.prepare.remote())
+        self._actors[slot] = Actor(handle, settings.diary, handle.prepare.remote())
         return self._actors[slot]
 
-    def _begin(self, actor: _Actor) -> None:
+    def _begin(self, actor: Actor) -> None:
         actor.pending = actor.handle.convert.remote(actor.task)
         actor.reports = 0
         actor.sign()
@@ -362,7 +226,7 @@ class RayCrew:
     def _is_here(self, reference: Any) -> bool:
         return reference is not None and bool(self._ray.wait([reference], timeout=0)[0])
 
-    def _answer(self, actor: _Actor) -> Ready | Refused | VideoResult | Failure | None:
+    def _answer(self, actor: Actor) -> Ready | Refused | VideoResult | Failure | None:
         """The answer that has come in; None from an actor that has died."""
         try:
             answer: Ready | Refused | VideoResult | Failure = self._ray.get(actor.pending)
@@ -385,12 +249,12 @@ class RayCrew:
         elif actor.task is None and (actor.spoiled or actor.videos >= self._options.recycle):
             self._end(slot)
 
-    def _is_stalled(self, actor: _Actor) -> bool:
+    def _is_stalled(self, actor: Actor) -> bool:
         # Until it has its model it may be waiting for a machine of a busy cluster.
         is_converting = actor.ready is not None and actor.task is not None
         return is_converting and actor.silent > self._options.stall_seconds
 
-    def _moved(self, actor: _Actor) -> Iterator[Moved]:
+    def _moved(self, actor: Actor) -> Iterator[Moved]:
         try:
             reports, frames = self._ray.get(actor.asked)
         except self._ray.exceptions.RayError:
