@@ -104,7 +104,7 @@ def soak(what: Soak, work: Path, *, kills: int, seed: int) -> Counter[Victim]:
     while killed.total() < kills:
         out = work / f"batch{batches}"
         batches += 1
-        _until_done(what, out, killed, kills, seconds, rng)
+        seconds = _until_done(what, out, killed, kills, seconds, rng)
         _compare(out, calm)
         for folder in (out, _private(out)):
             shutil.rmtree(folder)
@@ -114,9 +114,10 @@ def soak(what: Soak, work: Path, *, kills: int, seed: int) -> Counter[Victim]:
 
 def _until_done(
     what: Soak, out: Path, killed: Counter[Victim], kills: int, seconds: float, rng: random.Random
-) -> None:
-    """One batch, resumed until all of its videos have deliverables."""
+) -> float:
+    """One batch, resumed until all of its videos have deliverables; how long the last call took."""
     while True:
+        begin = time.monotonic()
         process = what.start(out)
         if killed.total() < kills:
             victim = rng.choice(what.victims)
@@ -125,7 +126,7 @@ def _until_done(
                 print(f"{killed.total():3} {victim}", flush=True)
         code = process.wait(timeout=_PATIENCE)
         if code == _ALL:
-            return
+            return time.monotonic() - begin
         # A worker that was killed costs its video, until the next call.
         assert code in (_SOME_FAILED, _NONE, -9), f"a batch ended with code {code}"
 

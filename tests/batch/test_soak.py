@@ -12,16 +12,14 @@ from media import Clip, make
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.mark.slow
 def test_random_kills_change_no_byte_and_do_nothing_twice(
     materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     soak = importlib.import_module("soak")
     (tmp_path / "videos").mkdir()
-    for number in range(4):
+    for number in range(3):
         make(tmp_path / "videos" / f"{number}.mp4", Clip(frames=40, first_number=number))
     what = soak.Soak(tmp_path / "videos", materials.key, materials.options.model)
-    killed = soak.soak(what, tmp_path, kills=4, seed=3)
-    assert killed.total() == 4
-    assert set(killed) == {"worker", "batch"}
+    killed = soak.soak(what, tmp_path, kills=2, seed=3)
+    assert killed.total() == 2
