@@ -76,7 +76,7 @@ def test_confidence_is_what_the_card_says_a_peak_is_worth(
     curve = {"confidence": [0.0, 1.0], "probability": [0.5, 0.9], "within": 0.1}
     fitted = LoadedModel(model.network, dataclasses.replace(model.card, calibration=curve))
     drawn = draw([[person(60.0, 60.0, length=60.0)]], size=(128, 128))
-    monkeypatch.setattr(Estimator, "maps", lambda self, inputs: drawn)
+    monkeypatch.setattr(Estimator, "_run", lambda self, images: (drawn.confidence, drawn.paf))
     plain = Estimator(fitted, device="cpu", calibrated=False).find(images)[0]
     worth = Estimator(fitted, device="cpu").find(images)[0]
     assert plain.found.sum() > 18
