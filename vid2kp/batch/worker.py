@@ -6,6 +6,7 @@ hangs, crashes or eats memory takes this process with it and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import multiprocessing
 import os
