@@ -208,6 +208,15 @@ def test_sources_that_are_gone_are_looked_for_by_name(out: Path, links: Path, so
     assert any(f.check == "needles" for f in verify(out, links).findings)
 
 
+def test_words_of_the_programs_own_sentences_are_no_trace() -> None:
+    needles = needles_of([Path("/encrypted/rotation/SURNAME_1234.mp4")])
+
+    kinds = {text.decode(): kind for text, kind in needles.texts.items() if text.isascii()}
+    assert "encrypted" not in kinds
+    assert "rotation" not in kinds
+    assert "surname_1234" in kinds
+
+
 def test_names_that_deliverables_are_made_of_are_left_out(out: Path, tmp_path: Path) -> None:
     private = tmp_path / "private"
     Links(private).pseudonym_for(Path("/data/infant/keypoint/left_wrist.mp4"))

@@ -21,10 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vid2kp.errors import UnreadableVideo
-from vid2kp.pose.skeleton import SKELETONS
-from vid2kp.privacy.manifest import Manifest, shaping_libraries
-from vid2kp.tracks.index import INDEX_SCHEMA
-from vid2kp.tracks.schema import FAILURES, FRAMES_SCHEMA, STATES, STATUSES, SUBJECTS, TRACKS_SCHEMA
+from vid2kp.privacy.vocabulary import vocabulary
 from vid2kp.video.container import open_source
 
 SHORTEST: Final = 5
@@ -37,15 +34,6 @@ _ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "gb18030")
 _LEGACY: Final = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "latin-1")
 _CHUNK: Final = 1 << 22
 _DATE: Final = re.compile(r"(\d{4})[-:/.](\d{2})[-:/.](\d{2})(?!\d)")
-
-# Names of folders that say nothing of anybody, and words that a report page may well use.
-_EVERYDAY: Final = (
-    "archive", "babies", "clips", "clinic", "data", "desktop", "documents", "downloads",
-    "export", "films", "frames", "home", "hospital", "import", "infants", "input", "media",
-    "movies", "output", "patients", "pictures", "private", "project", "projects", "public",
-    "recordings", "results", "scratch", "shared", "source", "storage", "studies", "study",
-    "users", "video", "videos", "work",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,7 +64,7 @@ def needles_of(sources: Iterable[Path]) -> Needles:
     """
     texts: dict[bytes, str] = {}
     left_out: set[bytes] = set()
-    common = vocabulary().lower()
+    common = vocabulary()
     unread = 0
     for source in sources:
         found = list(_names(source))
@@ -92,18 +80,6 @@ def needles_of(sources: Iterable[Path]) -> Needles:
             else:
                 texts.setdefault(needle, kind)
     return Needles(texts, len(left_out), unread)
-
-
-def vocabulary() -> bytes:
-    """What deliverables hold whatever the source: words of the formats and of everyday folders."""
-    schemas = (TRACKS_SCHEMA, FRAMES_SCHEMA, INDEX_SCHEMA)
-    words = [name for schema in schemas for name in schema.names]
-    words += [*STATES, *SUBJECTS, *STATUSES, *FAILURES, "infant", "person", "zstd"]
-    for skeleton in SKELETONS.values():
-        words += [skeleton.name, *skeleton.keypoints]
-    blank = Manifest("a" * 26, STATUSES[0], "none", "", "0", libraries=shaping_libraries())
-    words += [blank.to_json({}), *_EVERYDAY]
-    return " ".join(words).encode() + b" VideoHandler isomiso2avc1mp41 mdirappl und "
 
 
 def scan(path: Path, needles: Needles) -> set[str]:
