@@ -113,7 +113,7 @@ ROUNDS = (
             "coco": 0.04,
         },
         TrainOptions(
-            size=192, steps=2100, rate=1.2e-3, warmup=100, average=0.99, seed=5, augment=_NEAR
+            size=192, steps=1500, rate=1.2e-3, warmup=100, average=0.99, seed=5, augment=_NEAR
         ),
     ),
 )

