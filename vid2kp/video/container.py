@@ -202,7 +202,9 @@ def _choose_stream(container: InputContainer) -> VideoStream:
     """The best stream of moving pictures; cover art and thumbnails are none."""
     moving = [s for s in container.streams.video if not s.disposition & _PICTURES]
     if not moving:
-        raise UnreadableVideo("The file holds no video stream.", hint="It may be a sound recording.")
+        raise UnreadableVideo(
+            "The file holds no video stream.", hint="It may be a sound recording."
+        )
     best = container.streams.best("video")
     stream = next((s for s in moving if best is not None and s.index == best.index), moving[0])
     if stream.codec_context is None:
