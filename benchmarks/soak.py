@@ -141,12 +141,13 @@ def _kill(process: subprocess.Popen[bytes], victim: Victim, delay: float) -> boo
     targets = _targets(process, victim)
     if not targets or process.poll() is not None:
         return False
-    below = psutil.Process(process.pid).children(recursive=True)
+    # Ray's own agents take a minute to notice; those who convert must be gone with the batch.
+    converting = [child for sign in _SIGNS for child in _targets(process, sign)]
     targets[-1].kill()
     if victim == "batch":
         process.wait()
-        _, alive = psutil.wait_procs(below, timeout=60)
-        assert not alive, f"{len(alive)} processes outlived their batch"
+        _, alive = psutil.wait_procs(converting, timeout=60)
+        assert not alive, f"{len(alive)} workers outlived their batch"
     return True
 
 
