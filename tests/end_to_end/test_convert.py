@@ -112,6 +112,19 @@ def test_wrong_usage_is_told_before_anything_is_done(
     assert NAME not in run.stdout + run.stderr
 
 
+def test_a_place_where_nothing_may_be_written_is_told(
+    videos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Path("/sys")  # there not even root may make a folder
+    if not place.is_dir():
+        pytest.skip("no such place here")
+    run = vid2kp_here(capsys, "convert", videos, "-o", place / "out")
+    assert run.returncode == 2, run.stderr
+    assert run.stderr.startswith("Error: A result could not be written")
+    assert "you may write there" in run.stderr
+    assert NAME not in run.stdout + run.stderr
+
+
 def test_privacy_options_go_from_the_command_line_into_the_files(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

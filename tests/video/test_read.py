@@ -44,6 +44,7 @@ def shows_marks_upright(image: np.ndarray) -> bool:
         ("mpeg2.mpg", Clip(codec="mpeg2video")),
         ("xvid.avi", Clip(codec="mpeg4")),
         ("hevc.mp4", Clip(codec="libx265")),
+        ("av1.mp4", Clip(codec="libsvtav1", options={"preset": "12"})),
         ("vp9.webm", Clip(codec="libvpx-vp9", options={"deadline": "realtime", "cpu-used": "8"})),
         ("ten.mp4", Clip(pixel_format="yuv420p10le")),
         ("mjpeg.avi", Clip(codec="mjpeg", pixel_format="yuvj422p")),
