@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from batches import contents
 from console import vid2kp_here
 
 from vid2kp.pose.lite import Lite
@@ -110,6 +111,24 @@ def test_wrong_usage_is_told_before_anything_is_done(
     assert run.returncode == 2, run.stderr
     assert run.stderr.startswith("Error: ")
     assert NAME not in run.stdout + run.stderr
+
+
+def test_the_same_command_gives_the_same_bytes(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every byte under OUT: tracks, frames, skeleton video, manifest, index and report."""
+    key = tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    key.chmod(0o600)
+    outs = [tmp_path / "first", tmp_path / "second"]
+    for out in outs:
+        run = vid2kp_here(
+            capsys, "convert", made / "video.mp4", "-o", out, "--key-file", key, "--clean"
+        )
+        assert run.returncode == 0, run.stderr
+    first, second = map(contents, outs)
+    assert {Path(name).suffix for name in first} == {".parquet", ".mp4", ".json", ".html"}
+    assert first == second
 
 
 def test_a_place_where_nothing_may_be_written_is_told(
