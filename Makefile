@@ -1,7 +1,7 @@
 # make demo   converts the example clip with the shipped model
 # make test   every check: lint, types, laws of the imports, tests
 # make test-cluster   the tests that need Ray, which is large
-# make test-clients   opens every export in the programs it is for; they are large
+# make test-clients   opens every export in the programs it is for; they are large (make clients gets them)
 # make federated   trains a classifier in two made-up hospitals, in .venv-federated
 # make docs   docs/tracks.md, from the code
 # make bundle PLATFORM=linux PYTHON_VERSION=3.11   a folder that installs without a network
@@ -35,9 +35,9 @@ test-cluster: $(TEST)
 	$(PIP) --editable '.[test,cluster]'
 	$(BIN)/python -m pytest tests/test_cluster.py
 
-clients: $(CLIENTS)
+clients: $(CLIENTS) $(FEDERATED)/.installed
 
-test-clients: clients $(FEDERATED)/.installed
+test-clients: clients
 	$(BIN)/python -m pytest tests/export tests/examples
 
 federated: $(RUN) $(FEDERATED)/.installed
