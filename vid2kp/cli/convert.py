@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen, VerboseFlag, duration
+from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen, VerboseFlag, counted, duration
 from vid2kp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -295,7 +295,7 @@ def _summary(result: BatchResult) -> str:
     counts = {"done": len(statuses) - look - failed, "need a look": look, "failed": failed}
     text = ", ".join(f"{count:,} {what}" for what, count in counts.items())
     skipped = f" ({len(result.skipped):,} were finished before)" if result.skipped else ""
-    return f"{len(statuses):,} videos: {text}{skipped}."
+    return f"{counted(len(statuses), 'video')}: {text}{skipped}."
 
 
 def _show_places(screen: Screen, out: Path, result: BatchResult) -> None:

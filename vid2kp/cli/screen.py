@@ -201,3 +201,8 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_jsonable(item) for item in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def counted(count: int, thing: str) -> str:
+    """A number of things in words: ``1 video``, ``1,200 videos``."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
+from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen, counted
 
 
 def verify(
@@ -54,11 +54,11 @@ def verify(
             f"{report.unread} sources could not be opened, so only their names were looked for."
         )
     screen.line(
-        f"{report.videos:,} videos: "
+        f"{counted(report.videos, 'video')}: "
         + (
             "all holds."
             if report.ok
-            else f"{len(report.findings):,} findings. Do not hand it over."
+            else f"{counted(len(report.findings), 'finding')}. Do not hand it over."
         )
     )
     screen.document(
