@@ -74,6 +74,8 @@ def movement_features(table: pd.DataFrame) -> pd.DataFrame:
         infant.pivot(index="time", columns="keypoint", values=column)
         for column in ("x", "y", "confidence")
     )
+    if len(x) < 2:
+        return pd.DataFrame().rename_axis("time")
     torso = torso_length(x, y)
     angles = pd.DataFrame({name: angle(x, y, *points) for name, points in JOINTS.items()})
     ends = {name: pd.DataFrame({"x": x[name], "y": y[name]}) / torso for name in ENDS}

@@ -128,7 +128,7 @@ def test_a_model_that_is_not_there_is_wrong_usage_on_a_cluster_too(folder: Path)
         text=True,
         timeout=250,
     )
-    assert "UsageError: There is no model no-such-model" in process.stderr
+    assert "UsageError: There is no such model" in process.stderr
     assert not (folder / "none").exists()
 
 

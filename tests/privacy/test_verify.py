@@ -18,9 +18,11 @@ from tampered_videos import FIRST, NAME, SECOND, Tamper, change_bytes
 from vid2kp.errors import UsageError
 from vid2kp.files import EPOCH, fix_folder_times
 from vid2kp.pose.skeleton import INFANT22
+from vid2kp.privacy.html_check import check_html
 from vid2kp.privacy.needles import needles_of, scan
 from vid2kp.privacy.pseudonym import Links
 from vid2kp.privacy.verify import CHECKS, verify
+from vid2kp.render.report import write_report
 from vid2kp.render.skeleton_video import render_video
 from vid2kp.tracks.load import iter_frames
 from vid2kp.tracks.store import TracksWriter
@@ -254,8 +256,20 @@ def test_nothing_is_changed_by_looking(out: Path) -> None:
     assert {mtime for mtime, _ in after.values()} == {EPOCH * 10**9}
 
 
-def test_a_report_page_of_text_and_svg_passes(out: Path) -> None:
-    (out / "report.html").write_text(
+def test_a_page_that_the_program_did_not_write_is_found(out: Path) -> None:
+    """However harmless its elements: a name in plain words has none that gives it away."""
+    assert verify(out).findings == ()
+    page = out / "report.html"
+    write_report(out)
+    assert verify(out).findings == ()
+    page.write_text(page.read_text().replace("</body>", "<p>Emma Smith, 2019-03-04</p></body>"))
+    fix_folder_times(out)
+    assert [finding.check for finding in verify(out).findings] == ["report"]
+
+
+def test_a_report_page_of_text_and_svg_passes(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>vid2kp</title>'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
         "<style>p { color: #123; }</style></head><body><p>12 videos</p>"
@@ -266,8 +280,7 @@ def test_a_report_page_of_text_and_svg_passes(out: Path) -> None:
         "<script>const pen = document.querySelector('canvas').getContext('2d');"
         "pen.fillRect(0, 0, 9, 9);</script></body></html>"
     )
-    fix_folder_times(out)
-    assert verify(out).findings == ()
+    check_html(page)
 
 
 @pytest.mark.parametrize(

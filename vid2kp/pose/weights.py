@@ -262,7 +262,7 @@ def find_model(name_or_path: str | Path) -> Path:
         return path.with_suffix(".safetensors")
     names = ", ".join(model.name for model in list_models()) or "none"
     raise ModelError(
-        f"There is no model {path.stem}.",
+        "There is no such model.",
         hint=f"Shipped models: {names}. Others are given as the path of a .safetensors file.",
     )
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from html.entities import codepoint2name
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,7 @@ _ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "gb18030")
 
 # What the bytes of a tag or a name that is no UTF-8 may mean: cameras write what their region does.
 _LEGACY: Final = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "latin-1")
+_ENTITIES: Final = {code: f"&{name};" for code, name in codepoint2name.items() if code > 127}
 _CHUNK: Final = 1 << 22
 _DATE: Final = re.compile(r"(\d{4})[-:/.](\d{2})[-:/.](\d{2})(?!\d)")
 
@@ -201,10 +204,22 @@ def _encoded(name: str) -> set[bytes]:
 
 
 def _readings(name: str, raw: bytes) -> Iterator[str]:
-    """The text, or where it is none, what its bytes mean in the encodings of the regions."""
-    if not any("\ud800" <= sign <= "\udfff" for sign in name):
-        yield name
+    """The text in each letter case and normal form, as pages write it too.
+
+    Where it is no text: what its bytes mean in the encodings of the regions.
+    """
+    if any("\ud800" <= sign <= "\udfff" for sign in name):
+        for encoding in _LEGACY:
+            with contextlib.suppress(UnicodeDecodeError):
+                yield raw.decode(encoding)
         return
-    for encoding in _LEGACY:
-        with contextlib.suppress(UnicodeDecodeError):
-            yield raw.decode(encoding)
+    yield name
+    for form in ("NFC", "NFD"):
+        normal = unicodedata.normalize(form, name)
+        for case in (normal, normal.lower(), normal.upper(), normal.title()):
+            yield case
+            yield "".join(_ENTITIES.get(ord(sign), sign) for sign in case)
+            yield "".join(
+                sign if sign.isascii() else "".join(f"%{byte:02X}" for byte in sign.encode())
+                for sign in case
+            )

@@ -353,10 +353,12 @@ def _footer(parquet: pq.ParquetFile) -> Footer:
 
 
 def _check_bytes(file: _File, opened: IO[bytes]) -> None:
-    """Encodes the rows again. Another pyarrow may well encode them otherwise."""
+    """Encodes the rows again, which only the same pyarrow does in the same way."""
     metadata = file.parquet.metadata
     if not metadata.created_by.endswith(f" {pa.__version__}"):
-        return
+        raise NotAllowed(
+            "the work of another version of pyarrow: verify with the installation that converted"
+        )
     again = io.BytesIO()
     with parquet_writer(again, file.schema) as writer:
         for rows in file.groups():

@@ -29,6 +29,7 @@ from vid2kp.privacy.mp4_check import check_mp4
 from vid2kp.privacy.needles import Needles, needles_of, scan
 from vid2kp.privacy.parquet_check import check_frames, check_tracks
 from vid2kp.privacy.pseudonym import PSEUDONYM, Links
+from vid2kp.render.report import report_text
 from vid2kp.render.skeleton_video import RenderOptions, render_video
 from vid2kp.tracks.schema import (
     CLEAN_FILE,
@@ -53,7 +54,7 @@ CHECKS: Final = {
     "pixels": "Every pixel and byte of the video is that of a fresh drawing from the tracks.",
     "agreement": "Manifest, tracks, frames and video tell of the same frames, times and model.",
     "index": "The index has the columns of its schema and says what the videos' files say.",
-    "report": "The report page refers to nothing outside and holds no raster picture.",
+    "report": "The report page is what the index and the tracks give, and refers to nothing outside.",
     "needles": "No byte holds a name, tag value or hash of a source (with the table of links).",
 }
 """What is checked, in the order of the report."""
@@ -125,7 +126,7 @@ def verify(
     if (folder / INDEX_FILE).exists():
         run.attempt("index", INDEX_FILE, check_row_by_row, folder / INDEX_FILE, delivered)
     if (folder / REPORT_FILE).exists():
-        run.attempt("report", REPORT_FILE, check_html, folder / REPORT_FILE)
+        run.attempt("report", REPORT_FILE, _check_report, folder)
     if needles is not None:
         _scan_all(run, folder, needles)
     return VerifyReport(
@@ -212,6 +213,16 @@ def _check_kind(path: Path) -> None:
 def _check_time(path: Path) -> None:
     if path.lstat().st_mtime_ns != EPOCH * 10**9:
         raise NotAllowed("its time tells when it was made")
+
+
+def _check_report(folder: Path) -> None:
+    """The page is on the allow-list, and what is written again from the index and the tracks."""
+    check_html(folder / REPORT_FILE)
+    if not (folder / INDEX_FILE).exists():
+        raise NotAllowed("a page without the index that it is made from")
+    again = report_text(folder, (), lambda count: None)
+    if (folder / REPORT_FILE).read_bytes() != again.encode():
+        raise NotAllowed("not what the index and the tracks give: make it again with vid2kp report")
 
 
 def _check_video(run: _Run, folder: Path) -> Statements:

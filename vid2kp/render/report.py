@@ -49,7 +49,7 @@ def write_report(
     state = None
     # Another process may finish a video meanwhile and have written its report already.
     while state != (state := _state(folder)):
-        text = _text(folder, videos, progress or (lambda count: None))
+        text = report_text(folder, videos, progress or (lambda count: None))
         target = folder / REPORT_FILE if path is None else Path(path)
         write_text(target, text)
     if path is None:
@@ -67,7 +67,13 @@ def _state(folder: Path) -> int:
         ) from None
 
 
-def _text(folder: Path, videos: Collection[str], progress: Callable[[int], None]) -> str:
+def report_text(folder: Path, videos: Collection[str], progress: Callable[[int], None]) -> str:
+    """The page that `write_report` writes, for whoever wants to compare it.
+
+    Raises:
+        UsageError: there is no such folder, index or video.
+        TracksError: the index is damaged.
+    """
     rows = _rows(folder)
     if videos:
         unknown = set(videos) - {row["pseudonym"] for row in rows}
