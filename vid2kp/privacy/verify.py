@@ -54,7 +54,7 @@ CHECKS: Final = {
     "pixels": "Every pixel and byte of the video is that of a fresh drawing from the tracks.",
     "agreement": "Manifest, tracks, frames and video tell of the same frames, times and model.",
     "index": "The index has the columns of its schema and says what the videos' files say.",
-    "report": "The report page is what the index and the tracks give, and refers to nothing outside.",
+    "report": "The report page is what index and tracks give, and refers to nothing outside.",
     "needles": "No byte holds a name, tag value or hash of a source (with the table of links).",
 }
 """What is checked, in the order of the report."""
