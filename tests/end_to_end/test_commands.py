@@ -127,7 +127,7 @@ def test_train_wants_images_for_annotations(tmp_path: Path, run_here: Run) -> No
 def test_models_check_tells_of_a_missing_model(run_here: Run) -> None:
     run = run_here("models", "check", "no-such-model")
     assert run.returncode == 1
-    assert "no-such-model" in run.stdout
+    assert "There is no such model" in run.stdout
 
 
 def test_doctor_finds_this_machine_fit_and_offline() -> None:
