@@ -156,11 +156,12 @@ def _stages(
     result = convert_video(clip, out, pseudonym=PSEUDONYM, estimator=estimator, options=options)
     seconds, used = time.perf_counter() - begin, time.process_time() - used
     rates["render"] = _render(out, result.frames)
+    slowest = min(decoding, *rates.values())
     rates["end to end"] = result.frames / seconds
     overlap = Overlap(
         model=estimator.card.name,
         device=device,
-        slowest=rates["end to end"] / min(decoding, *rates.values()),
+        slowest=rates["end to end"] / slowest,
         processor=used / (seconds * available_cores()),
         milliseconds=used / result.frames * 1e3,
     )

@@ -32,7 +32,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Result = TypeVar("Result")
 
 _NUMBERS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_BATCH = {"cpu": 4, "cuda": 64}
+_BATCH = {"cpu": 2, "cuda": 64}
 
 
 class Estimator:
