@@ -14,15 +14,14 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
 from vid2kp.batch import BatchOptions, BatchResult, run
-from vid2kp.batch.crew import CrewOptions, Ended, Moved
+from vid2kp.batch.crew import Crew, CrewOptions, Ended, Moved
 from vid2kp.batch.discovery import find_sources
 from vid2kp.batch.worker import Ready, Task
 from vid2kp.convert import ConvertOptions, VideoResult
@@ -33,7 +32,7 @@ MODEL_SHA256 = "0" * 64
 PER_FOLDER = 500
 
 
-class IdleCrew:
+class IdleCrew(Crew):
     """A `Crew` of one that delivers a manifest and nothing else, at once.
 
     Args:
@@ -50,22 +49,6 @@ class IdleCrew:
         self.jobs = min(options.jobs, options.most)
         self.tasks: list[Task] = []
         self.ready = Ready(model_sha256=MODEL_SHA256, device="cpu", gpus=0, limited=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @property
-    def busy(self) -> int:
-        """How many videos were given and not yet reported."""
-        return len(self.tasks)
 
     @property
     def parallel(self) -> int:

@@ -54,6 +54,8 @@ class Moved:
 class Crew(Protocol):
     """The workers of one run; a context manager that leaves none behind.
 
+    Those that implement it inherit from it.
+
     Attributes:
         ready: what the first worker said of itself; after `start`.
         jobs: how many workers there may be.
@@ -64,6 +66,7 @@ class Crew(Protocol):
 
     def __enter__(self) -> Self:
         """The crew, without workers yet."""
+        return self
 
     def __exit__(
         self,
@@ -72,10 +75,12 @@ class Crew(Protocol):
         trace: TracebackType | None,
     ) -> None:
         """Leaves no worker behind."""
+        self.close()
 
     @property
     def busy(self) -> int:
         """How many workers have a video."""
+        return len(self.tasks)
 
     @property
     def tasks(self) -> list[Task]:

@@ -12,10 +12,9 @@ import signal
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import wait
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from vid2kp.batch.crew import CrewOptions, Ended, Moved
+from vid2kp.batch.crew import Crew, CrewOptions, Ended, Moved
 from vid2kp.batch.worker import (
     Failure,
     Frames,
@@ -38,7 +37,7 @@ _ANY_GPU: Final = ("auto", "cuda")
 _CONTEXT = multiprocessing.get_context("spawn")
 
 
-class Pool:
+class Pool(Crew):
     """The workers of one run as processes of this machine; a `Crew`.
 
     Args:
@@ -59,28 +58,10 @@ class Pool:
         self._workers: dict[int, _Worker] = {}
         self._failed_starts = 0
 
-    def __enter__(self) -> Self:
-        """The pool, without workers yet."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leaves no worker behind."""
-        self.close()
-
     def close(self) -> None:
         """Ends the workers by force: what a busy one has is no deliverable yet."""
         for slot in list(self._workers):
             self._end(slot)
-
-    @property
-    def busy(self) -> int:
-        """How many workers have a video."""
-        return sum(worker.task is not None for worker in self._workers.values())
 
     @property
     def tasks(self) -> list[Task]:

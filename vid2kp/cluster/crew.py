@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from vid2kp.batch.crew import CrewOptions, Ended, Moved
+from vid2kp.batch.crew import Crew, CrewOptions, Ended, Moved
 from vid2kp.batch.worker import (
     Failure,
     Ready,
@@ -30,7 +29,7 @@ _MAX_DEATHS: Final = 3
 """Actors that one video may outlive: a machine that goes is no fault of the video."""
 
 
-class RayCrew:
+class RayCrew(Crew):
     """The workers of one run as Ray actors; a `Crew`.
 
     A video whose actor dies is given to a new one, `_MAX_DEATHS` times.
@@ -53,28 +52,12 @@ class RayCrew:
         self._site: Site | None = None
         self._gpus = 0.0  # that may be used
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Ends the actors by force, and the cluster if it was made here."""
         for slot in list(self._actors):
             self._end(slot)
         if self._site is not None:
             self._site.leave()
-
-    @property
-    def busy(self) -> int:
-        """How many actors have a video."""
-        return len(self.tasks)
 
     @property
     def tasks(self) -> list[Task]:

@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from html.entities import codepoint2name
 from pathlib import Path
 from typing import Final
@@ -192,7 +193,8 @@ def _hashes(source: Path) -> list[tuple[bytes, str]]:
     return [(text, "hash") for value in raw for text in (value, value.hex().encode())]
 
 
-def _encoded(name: str) -> set[bytes]:
+@lru_cache(maxsize=1024)  # recordings share their folders
+def _encoded(name: str) -> frozenset[bytes]:
     """The text in every encoding in which it could be written; bytes that are no text as well."""
     raw = name.encode("utf-8", "surrogateescape")
     texts = {raw}
@@ -200,7 +202,7 @@ def _encoded(name: str) -> set[bytes]:
         for encoding in _ENCODINGS:
             with contextlib.suppress(UnicodeEncodeError):
                 texts.add(reading.encode(encoding))
-    return texts
+    return frozenset(texts)
 
 
 def _readings(name: str, raw: bytes) -> Iterator[str]:
@@ -214,6 +216,8 @@ def _readings(name: str, raw: bytes) -> Iterator[str]:
                 yield raw.decode(encoding)
         return
     yield name
+    if name.isascii():
+        return  # one normal form, no entities, and letter case is no matter to the search
     for form in ("NFC", "NFD"):
         normal = unicodedata.normalize(form, name)
         for case in (normal, normal.lower(), normal.upper(), normal.title()):

@@ -2,8 +2,8 @@
 
 A Parquet file can hold much that no reader shows: bytes between the pages, words of a dictionary
 that no row uses, NaNs with a payload, keys in the footer. All of it is looked for. At last the rows
-are encoded again: where this pyarrow is the one that wrote the file, the bytes must be the same,
-which leaves no room for anything at all.
+are encoded again, by the pyarrow that wrote the file or not at all: the bytes must be the same,
+which leaves no room for anything.
 """
 
 from __future__ import annotations
