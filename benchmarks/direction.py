@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 
 from vid2kp.pose.estimate import Estimator
+from vid2kp.pose.find import Still, sample_still
 from vid2kp.pose.framing import turn
-from vid2kp.pose.watch import Still, Watcher, sample_still
+from vid2kp.pose.watch import Watcher
 from vid2kp.pose.weights import load_model
 
 _UP = np.cos(np.radians(60))

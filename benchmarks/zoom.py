@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vid2kp.pose.estimate import Estimator
+from vid2kp.pose.find import Still, sample_still
 from vid2kp.pose.skeleton import INFANT22
 from vid2kp.pose.swaps import SideWatch
-from vid2kp.pose.watch import Still, Watcher, look_at_picture, sample_still
+from vid2kp.pose.watch import Watcher, look_at_picture
 from vid2kp.pose.weights import load_model
 from vid2kp.tracks.store import Pose
 from vid2kp.training.scenes import Scene, SceneOptions

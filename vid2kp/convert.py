@@ -240,7 +240,8 @@ def _watch(
     progress: Callable[[int, int | None], None] | None,
 ) -> FirstPass:
     """First pass: everybody's keypoints into the spool."""
-    from vid2kp.pose.watch import Watcher, sample_decoded
+    from vid2kp.pose.find import sample_decoded
+    from vid2kp.pose.watch import Watcher
 
     spool.clear()
     rotation = None if options.rotate == "auto" else int(options.rotate)
@@ -268,7 +269,6 @@ def _watch(
                     view=None if frame.planes is None else _view_box(seen.view),
                     rotation=round(seen.view.rotation),
                     identities=tracked.identities,
-                    nearby=seen.nearby,
                     keypoints=tracked.people.keypoints,
                     confidence=tracked.people.confidence,
                 )
@@ -279,6 +279,7 @@ def _watch(
         reader,
         reader.summary,
         watcher.choice(),
+        watcher.company(),
         size,
         crops=watcher.zoom.moves,
         turns=watcher.direction.moves,
@@ -314,7 +315,8 @@ def _write_tracks(
             poses = _named(spooled, first.choice)
             infant = poses.get(INFANT)
             swapped = sides.update(spooled.time, infant.xy) if infant else []
-            subject = first.choice.subject((*spooled.identities, *spooled.nearby))
+            nearby = first.company.at(spooled.frame)
+            subject = first.choice.subject((*spooled.identities, *nearby))
             told = concealer.apply(poses, scale=_scale(spooled, footer))
             tracks.write(
                 spooled.frame,
@@ -328,7 +330,7 @@ def _write_tracks(
                 width=spooled.width,
                 height=spooled.height,
                 suspect=spooled.suspect,
-                people=len(spooled.identities) + len(spooled.nearby),
+                people=len(spooled.identities) + len(nearby),
                 subject=subject,
                 view=None if options.profile.hides_place else spooled.view,
                 rotation=spooled.rotation,

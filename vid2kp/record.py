@@ -18,6 +18,7 @@ from vid2kp.video.read import ReadSummary, VideoReader
 
 if TYPE_CHECKING:
     from vid2kp.pose.choose import Choice
+    from vid2kp.pose.company import Sightings
     from vid2kp.pose.estimate import Estimator
 
 Status = Literal["done", "truncated", "damaged", "no_infant", "ambiguous", "unreadable", "failed"]
@@ -35,6 +36,7 @@ class FirstPass:
         reader: of the video.
         summary: what became of its frames.
         choice: who is the infant.
+        company: who else was there, out of the view.
         size: (width, height) of the first frame, display pixels.
         crops: how often the crop changed.
         turns: how often the turn of the picture changed.
@@ -44,6 +46,7 @@ class FirstPass:
     reader: VideoReader
     summary: ReadSummary
     choice: Choice
+    company: Sightings
     size: tuple[int, int]
     crops: int
     turns: int

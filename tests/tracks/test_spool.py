@@ -22,7 +22,6 @@ def _frame(number: int, people: int, rng: np.random.Generator) -> SpooledFrame:
         view=None if number % 5 == 0 else (-0.5, 3.25 * number, 640.0, 480.0),
         rotation=90 * (number % 4),
         identities=tuple(range(number, number + people)),
-        nearby=tuple(range(-(number % 3), 0)),
         keypoints=keypoints,
         confidence=rng.random((people, 22)).astype(np.float32),
     )

@@ -8,7 +8,7 @@ same score makes the frames in which both are seen ambiguous.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -36,7 +36,12 @@ WEIGHTS = {
 """
 
 _RIVAL = 0.15
-"""A person whose score is less than this below the best one's might be the infant as well."""
+"""A person whose score, while in view, is less than this below the best one's might be the infant
+as well."""
+
+_RIVAL_CLARITY = 0.6
+"""A person who is seen less clearly than this share of how clearly the infant is seen is a part of
+somebody, or of no body at all, and nobody's rival."""
 
 _RIVAL_PERSISTENCE = 0.05
 """A person seen in fewer of the frames is nobody's rival."""
@@ -44,6 +49,10 @@ _RIVAL_PERSISTENCE = 0.05
 _ADULT_TORSO, _ADULT_PROPORTIONS = 1.4, 0.1
 """Somebody whose torso is so many times as long, and whose proportions are by so much less an
 infant's, is an adult beside the infant, and no rival."""
+
+_AS_LARGE = (0.75, 1.33)
+"""Somebody whose torso is between so many times as long may be a twin whose face is hidden: few
+adults look that small, and proportions are hard to tell from behind."""
 
 _AFAR = "Ambiguous where somebody else with nearly the same score is in the whole frame"
 
@@ -82,21 +91,32 @@ class Candidate:
         parts: the parts of the score, see `WEIGHTS`, each in [0, 1].
         score: their weighted sum, in [0, 1].
         torso: length of the torso, display pixels; 0 if it was never seen.
+        clarity: share of the keypoints that are found, times their mean confidence.
     """
 
     identities: tuple[int, ...]
     parts: dict[str, float]
     score: float
     torso: float
+    clarity: float
 
     def rivals(self, infant: Candidate) -> bool:
         """Whether this person might be the infant as well, who was chosen or is followed."""
+        parts, infants = self.parts, infant.parts
+        doubt = {"persistence": infants["persistence"]}  # it is about the time while it is in view
+        if _AS_LARGE[0] < self.torso / max(infant.torso, 1e-9) < _AS_LARGE[1]:
+            doubt["proportions"] = max(parts["proportions"], 0.5)
+        likely = _weighted(parts | doubt)
         adult = (
             self.torso > _ADULT_TORSO * infant.torso
-            and self.parts["proportions"] < infant.parts["proportions"] - _ADULT_PROPORTIONS
+            and parts["proportions"] < infants["proportions"] - _ADULT_PROPORTIONS
         )
-        is_near = self.score > infant.score - _RIVAL
-        return is_near and not adult and self.parts["persistence"] > _RIVAL_PERSISTENCE
+        return (
+            likely > infant.score - _RIVAL
+            and self.clarity > _RIVAL_CLARITY * infant.clarity
+            and parts["persistence"] > _RIVAL_PERSISTENCE
+            and not adult
+        )
 
 
 @dataclass(frozen=True)
@@ -222,8 +242,13 @@ def _candidate(person: list[IdentityStatistics], frames: int, largest: float) ->
         "proportions": _proportions(person),
         "size": min(1.0, 3 * _mean(person, "size") / max(largest, 1e-9)),
     }
-    score = sum(weight * parts[name] for name, weight in WEIGHTS.items())
-    return Candidate(tuple(s.identity for s in person), parts, score, _mean(person, "torso"))
+    identities = tuple(identity.identity for identity in person)
+    clarity = parts["completeness"] * _mean(person, "confidence")
+    return Candidate(identities, parts, _weighted(parts), _mean(person, "torso"), clarity)
+
+
+def _weighted(parts: Mapping[str, float]) -> float:
+    return sum(weight * parts[name] for name, weight in WEIGHTS.items())
 
 
 def _mean(person: list[IdentityStatistics], of: str) -> float:

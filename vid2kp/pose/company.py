@@ -1,23 +1,38 @@
 """Who else is in the picture: glances at the whole frame while the view is on the infant.
 
 A crop to one person hides the others: a twin, or the infant itself while an adult is followed. So
-now and then one whole frame is looked at, at two sizes in turn, and the people in it are followed
-from glance to glance. Of them the infant is chosen by the same score as everywhere; who has nearly
-the score of the person that is followed, is a rival while in view.
+now and then one whole frame is looked at, at two sizes in turn. From afar a sleeve can look like
+somebody, and an adult like an infant, so whoever is found is looked at closely before it counts.
+These people are followed from glance to glance; of them the infant is chosen by the same score as
+everywhere, and who has nearly the score of the person that is followed, is a rival while in view.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vid2kp.pose.choose import Candidate, choose_infant
-from vid2kp.pose.oks import Floats, body_size
+from vid2kp.pose.find import Finder, Picture
+from vid2kp.pose.oks import Floats, body_size, without_copies
 from vid2kp.pose.people import People
 from vid2kp.pose.skeleton import Skeleton
 from vid2kp.pose.track import Tracker, TrackOptions
+from vid2kp.pose.zoom import Zoom
+
+_NEAR = 0.3
+"""Keypoints of two sights of one person are, in the median, no further apart than this share of
+the body's size."""
+
+_BRIDGED = 4
+"""Somebody is the same after this many glances without a sight."""
+
+_CLOSE_LOOKS = 3
+"""So many of the others, the best, are looked at closely at a glance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +42,7 @@ class CompanyOptions:
     Attributes:
         every: chunks between glances.
         scales: sizes of the whole frame, in input sizes, in turn.
-        forget: glances after which somebody not seen again has left.
-        near: middles of the trunks of two sights of one person are no further apart than this
-            share of the body's size.
+        reach: frames for which somebody seen at a glance was there before, and is there after it.
         better: somebody else with a score this much higher, of the people of the glances, is
             more likely the infant than who is followed …
         glances: … if it was so in this many glances in a row.
@@ -37,10 +50,31 @@ class CompanyOptions:
 
     every: int = 2
     scales: tuple[float, ...] = (1.0, 1.75)
-    forget: int = 2
-    near: float = 0.3
+    reach: int = 64
     better: float = 0.1
     glances: int = 2
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """When somebody was in the picture, but not in the view.
+
+    Attributes:
+        frames: ordinals of the frames in which each person was seen, rising. The numbers of the
+            people are negative; those of the people followed closely are not.
+        reach: frames for which they were there before and after.
+    """
+
+    frames: Mapping[int, tuple[int, ...]]
+    reach: int
+
+    def at(self, frame: int) -> tuple[int, ...]:
+        """Numbers of those who were there in a frame."""
+        return tuple(
+            person
+            for person, seen in self.frames.items()
+            if bisect_left(seen, frame - self.reach) < bisect_right(seen, frame + self.reach)
+        )
 
 
 class Company:
@@ -49,10 +83,6 @@ class Company:
     Args:
         skeleton: the keypoint set.
         options: how the whole frame is glanced at.
-
-    Attributes:
-        present: numbers of those who are in view beside the one who is followed. They are
-            negative, those of the people followed closely are not.
     """
 
     def __init__(self, skeleton: Skeleton, options: CompanyOptions | None = None) -> None:
@@ -60,13 +90,12 @@ class Company:
         # Glances are seconds apart: who is still in the same place is the same.
         self._tracker = Tracker(
             skeleton,
-            TrackOptions(bridge=0.0, bridge_frames=2 * self.options.forget, min_oks=0.15),
+            TrackOptions(bridge=0.0, bridge_frames=_BRIDGED, min_oks=0.15),
         )
         self._sights: Counter[int] = Counter()
         self._followed: Counter[int] = Counter()
-        self._seen_at: dict[int, int] = {}
+        self._frames: dict[int, list[int]] = {}  # in which somebody was seen
         self._better = 0
-        self.present: tuple[int, ...] = ()
 
     @property
     def scale(self) -> float:
@@ -87,23 +116,23 @@ class Company:
         """
         tracked = self._tracker.update(frame, time, people)
         for identity, keypoints in zip(tracked.identities, tracked.people.keypoints, strict=True):
-            self._seen_at[identity] = self._tracker.frames
+            self._frames.setdefault(identity, []).append(frame)
             self._sights[identity] += 1
-            if followed is not None and self._is_same(keypoints, followed):
+            if followed is not None and is_same(keypoints, followed):
                 self._followed[identity] += 1
-        recent = self._tracker.frames - self.options.forget
-        self._seen_at = {i: seen for i, seen in self._seen_at.items() if seen > recent}
-        self.present = tuple(
-            -1 - i for i in self._seen_at if 2 * self._followed[i] <= self._sights[i]
-        )
-        self._better = self._better + 1 if self._is_better_one_there() else 0
+        self._better = self._better + 1 if self._is_better_one_there(frame) else 0
         if self._better < self.options.glances:
             return False
         self._better = 0
         return True
 
+    def sightings(self) -> Sightings:
+        """Everybody but the one who was followed."""
+        others = [i for i in self._frames if 2 * self._followed[i] <= self._sights[i]]
+        return Sightings({-1 - i: tuple(self._frames[i]) for i in others}, self.options.reach)
+
     def rivals(self, infant: Candidate) -> frozenset[int]:
-        """Numbers, as in ``present``, of those who might be the infant as well.
+        """Numbers, as in `sightings`, of those who might be the infant as well.
 
         Args:
             infant: who is followed, as seen closely.
@@ -123,8 +152,12 @@ class Company:
         """Everybody of the glances, the likeliest infant first."""
         return choose_infant(self._tracker.statistics, frames=self._tracker.frames).people
 
-    def _is_better_one_there(self) -> bool:
-        there = [p for p in self._people() if set(p.identities) & self._seen_at.keys()]
+    def _is_better_one_there(self, frame: int) -> bool:
+        there = [
+            person
+            for person in self._people()
+            if any(self._frames[i][-1] >= frame - self.options.reach for i in person.identities)
+        ]
         if not there or self._is_followed(there[0]):
             return False
         own = [p.score for p in there if self._is_followed(p)]
@@ -135,10 +168,42 @@ class Company:
         seen = sum(self._sights[identity] for identity in person.identities)
         return 2 * sum(self._followed[identity] for identity in person.identities) > seen
 
-    def _is_same(self, one: Floats, other: Floats) -> bool:
-        """Whether two poses of one frame are of the same person."""
-        common = ~np.isnan(one[:, 0]) & ~np.isnan(other[:, 0])
-        if common.sum() < 3:
-            return False
-        distance = float(np.median(np.hypot(*(one[common] - other[common]).T)))
-        return distance < self.options.near * float(min(body_size(one), body_size(other)))
+
+def look_closer(
+    find: Finder[Picture], zoom: Zoom, picture: Picture, people: People, followed: People
+) -> People:
+    """The people of a whole frame, each as a view that it fills shows it.
+
+    Args:
+        find: the network.
+        zoom: makes the views.
+        picture: the frame.
+        people: found in the whole of it, display pixels, the best first.
+        followed: who is followed, as found in the same frame; nobody, or one.
+
+    Returns:
+        The followed one, and of the others those who are there in their own view as well;
+        display pixels.
+    """
+    others = [p for p in people.keypoints if not any(is_same(p, own) for own in followed.keypoints)]
+    aims = [(p, view) for p in others if (view := zoom.close_view(p)) is not None][:_CLOSE_LOOKS]
+    found = find([picture] * len(aims), [view for _, view in aims]) if aims else []
+    there = [followed]
+    for (aim, _), closer in zip(aims, found, strict=True):
+        near = [i for i, p in enumerate(closer.keypoints) if is_same(p, aim)]
+        there.append(closer[near[:1]])
+    together = People(
+        np.concatenate([one.keypoints for one in there]),
+        np.concatenate([one.confidence for one in there]),
+        np.concatenate([one.score for one in there]),
+    )
+    return together[without_copies(together, find.skeleton)]
+
+
+def is_same(one: Floats, other: Floats) -> bool:
+    """Whether two poses of one frame, (K, 2) each, are of the same person."""
+    common = ~np.isnan(one[:, 0]) & ~np.isnan(other[:, 0])
+    if common.sum() < 3:
+        return False
+    distance = float(np.median(np.hypot(*(one[common] - other[common]).T)))
+    return distance < _NEAR * float(min(body_size(one), body_size(other)))

@@ -5,67 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vid2kp.pose.blend import Blend
 from vid2kp.pose.choose import Choice, choose_infant
-from vid2kp.pose.company import Company
+from vid2kp.pose.company import Company, Sightings, look_closer
 from vid2kp.pose.direction import TURNS, Direction
 from vid2kp.pose.estimate import Estimator
-from vid2kp.pose.framing import FrameLike, View, keypoints_to_display, sample, sample_image
+from vid2kp.pose.find import Finder, Picture, Still, same_view, sample_still
+from vid2kp.pose.framing import View
 from vid2kp.pose.people import People
 from vid2kp.pose.sight import Sight, overlap, worth
 from vid2kp.pose.track import Tracked, Tracker
 from vid2kp.pose.zoom import Zoom, ZoomOptions
 
-
-class Shown(Protocol):
-    """What is needed of a frame; `vid2kp.video.read.Frame` is one, `Still` another."""
-
-    @property
-    def index(self) -> int:
-        """Decoder ordinal from 0."""
-
-    @property
-    def time(self) -> float:
-        """Seconds since the first frame."""
-
-    @property
-    def width(self) -> int:
-        """Display pixels."""
-
-    @property
-    def height(self) -> int:
-        """Display pixels."""
-
-
-Picture = TypeVar("Picture", bound=Shown)
-
 _SIGHT = 0.25
 """Of people with equal scores as an infant, the one that the network sees better by four times the
 difference is looked at closely."""
 
-
-@dataclass(frozen=True, eq=False)
-class Still:
-    """A single picture: ``image`` is (height, width, 3) uint8 RGB."""
-
-    image: NDArray[np.uint8]
-    index: int = 0
-    time: float = 0.0
-
-    @property
-    def width(self) -> int:
-        """Pixels."""
-        return int(self.image.shape[1])
-
-    @property
-    def height(self) -> int:
-        """Pixels."""
-        return int(self.image.shape[0])
+_FORESEEN_PIXELS = 16 * 2560 * 1440
+"""A chunk of more than that is not decoded before the one before it is done."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,23 +38,11 @@ class Seen(Generic[Picture]):
         frame: as it came.
         tracked: the people of the view, in display pixels.
         view: what part of the frame the network looked at.
-        nearby: numbers of people outside of the view who were there a moment ago.
     """
 
     frame: Picture
     tracked: Tracked
     view: View
-    nearby: tuple[int, ...] = ()
-
-
-def sample_decoded(frame: FrameLike, view: View) -> NDArray[np.uint8] | None:
-    """A decoded frame as a network input; None where its picture is lost."""
-    return None if frame.planes is None else sample(frame, view)
-
-
-def sample_still(still: Still, view: View) -> NDArray[np.uint8]:
-    """A single picture as a network input."""
-    return sample_image(still.image, view)
 
 
 def look_at_picture(estimator: Estimator, image: NDArray[np.uint8], *, zoom: bool = True) -> People:
@@ -139,8 +89,7 @@ class Watcher(Generic[Picture]):
         rotation: int | None = None,
         options: ZoomOptions | None = None,
     ) -> None:
-        self.estimator = estimator
-        self._sampler = sampler
+        self._find = Finder(estimator, sampler)
         self.tracker = Tracker(estimator.skeleton)
         self.zoom = Zoom(estimator.card.input_size, options)
         self.direction = Direction(estimator.skeleton, fixed=rotation)
@@ -156,7 +105,9 @@ class Watcher(Generic[Picture]):
     def watch(self, frames: Iterable[Picture]) -> Iterator[Seen[Picture]]:
         """Everybody in every frame, in the order of the frames."""
         source = iter(frames)
-        while chunk := list(islice(source, self.zoom.options.chunk)):
+        chunk = self._next_chunk(source)
+        while chunk:
+            following = self._foresee(source, chunk)
             people = self._look(chunk)
             seen = [
                 Seen(frame, self.tracker.update(frame.index, frame.time, found), view)
@@ -169,7 +120,27 @@ class Watcher(Generic[Picture]):
                 self._glance(seen, infant)
             self._before = seen[-1]
             self._chunks += 1
-            yield from (replace(one, nearby=self._company.present) for one in seen)
+            yield from seen
+            chunk = self._next_chunk(source) if following is None else following
+
+    def _next_chunk(self, source: Iterator[Picture]) -> list[Picture]:
+        return list(islice(source, self.zoom.options.chunk))
+
+    def _foresee(self, source: Iterator[Picture], chunk: list[Picture]) -> list[Picture] | None:
+        """The next chunk, whose frames the network sees meanwhile as it sees this one's.
+
+        If that turns out not to be the view, they are looked at again. None if that is not worth
+        its cost: the view is about to change, or frames are so large that few fit into memory.
+        """
+        unsettled = self._zooming and (self.zoom.box is None or self._search_again)
+        if unsettled or self._turn_again:
+            return None
+        if len(chunk) * chunk[0].width * chunk[0].height > _FORESEEN_PIXELS:
+            return None
+        following = self._next_chunk(source)
+        if following:
+            self._find.begin(following, self._views(following))
+        return following
 
     def choice(self) -> Choice:
         """Who is the infant, from what was seen so far."""
@@ -177,6 +148,10 @@ class Watcher(Generic[Picture]):
         if not choice.people:
             return choice
         return choice.with_rivals(self._company.rivals(choice.people[0]))
+
+    def company(self) -> Sightings:
+        """Who else was there, out of the view, under the numbers that the choice uses."""
+        return self._company.sightings()
 
     def _choice(self) -> Choice:
         """Who of those followed closely is the infant."""
@@ -213,7 +188,7 @@ class Watcher(Generic[Picture]):
         probe = chunk[:: self.zoom.options.probe]
         found = self._search_whole(probe)
         if found is None:
-            return [People.none(len(self.estimator.skeleton)) for _ in chunk]
+            return [People.none(len(self._find.skeleton)) for _ in chunk]
         self._approach(probe, found)
         if self._turn_again:
             self._turn(probe)
@@ -285,7 +260,7 @@ class Watcher(Generic[Picture]):
         Returns:
             How likely an infant it is, and how well seen; its sights.
         """
-        tracker = Tracker(self.estimator.skeleton)
+        tracker = Tracker(self._find.skeleton)
         seen: dict[int, list[Sight]] = {}
         for frame, people in zip(frames, self._find(frames, views), strict=True):
             tracked = tracker.update(frame.index, frame.time, people)
@@ -311,7 +286,7 @@ class Watcher(Generic[Picture]):
     def _blended(self, seen: list[Seen[Picture]], infant: frozenset[int]) -> list[Seen[Picture]]:
         """The frames of a chunk with the infant going on from where it was in another view."""
         before = self._before
-        if before is not None and not _same_view(before.view, seen[0].view):
+        if before is not None and not same_view(before.view, seen[0].view):
             self._take_over(before, seen[0].view, infant)
         return [replace(one, tracked=self._settled(one)) for one in seen]
 
@@ -350,11 +325,13 @@ class Watcher(Generic[Picture]):
         if self._chunks % self._company.options.every or self.zoom.box is None:
             return
         one = seen[len(seen) // 2]
-        view = self.zoom.whole_view(one.frame.width, one.frame.height, self._company.scale)
-        (people,) = self._find([one.frame], [view])
-        followed = _pose_of(one, infant)
-        keypoints = None if followed is None else followed[1].keypoints
-        if self._company.glance(one.frame.index, one.frame.time, people, keypoints):
+        frame, tracked = one.frame, one.tracked
+        own = tracked.people[[i for i, who in enumerate(tracked.identities) if who in infant][:1]]
+        view = self.zoom.whole_view(frame.width, frame.height, self._company.scale)
+        (people,) = self._find([frame], [view])
+        people = look_closer(self._find, self.zoom, frame, people, own)
+        followed = own.keypoints[0] if len(own) else None
+        if self._company.glance(frame.index, frame.time, people, followed):
             self._search_again = True
 
     # -----------------------------------------------------------------------------------------
@@ -362,26 +339,6 @@ class Watcher(Generic[Picture]):
 
     def _views(self, frames: Sequence[Picture]) -> list[View]:
         return [self.zoom.view(frame.width, frame.height) for frame in frames]
-
-    def _find(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
-        """The people of each frame in display pixels; nobody where a picture is lost."""
-        people = [People.none(len(self.estimator.skeleton)) for _ in frames]
-        inputs = self.estimator.lanes.map(self._sampler, frames, views)
-        for same in _by_size(inputs):
-            batch = np.stack([picture for i in same if (picture := inputs[i]) is not None])
-            for i, found in zip(same, self.estimator.find(batch), strict=True):
-                moved = keypoints_to_display(views[i], found.keypoints).astype(np.float32)
-                people[i] = People(moved, found.confidence, found.score)
-        return people
-
-
-def _by_size(inputs: Sequence[NDArray[np.uint8] | None]) -> Iterator[list[int]]:
-    """Places of the inputs of one size, together; none of lost pictures."""
-    sizes: dict[tuple[int, ...], list[int]] = {}
-    for i, picture in enumerate(inputs):
-        if picture is not None:
-            sizes.setdefault(picture.shape, []).append(i)
-    yield from sizes.values()
 
 
 def _pose_of(one: Seen[Picture], infant: frozenset[int]) -> tuple[int, Sight] | None:
@@ -391,8 +348,3 @@ def _pose_of(one: Seen[Picture], infant: frozenset[int]) -> tuple[int, Sight] | 
             people = one.tracked.people
             return identity, Sight(people.keypoints[place], float(people.score[place]))
     return None
-
-
-def _same_view(one: View, other: View) -> bool:
-    size = (one.width, one.height) == (other.width, other.height)
-    return size and np.array_equal(one.network_from_display, other.network_from_display)

@@ -125,13 +125,29 @@ class Zoom:
         box = _box_around(infant)
         if box is None or self._holds(box):
             return False
+        place = self._place_around(box)
+        changed = self._crop != place
+        self.move_to(place)
+        return changed
+
+    def close_view(self, keypoints: NDArray[np.floating]) -> View | None:
+        """The network input filled by somebody else; None if too few keypoints are known.
+
+        Args:
+            keypoints: (K, 2) of that person, display pixels, NaN = missing.
+        """
+        box = _box_around(keypoints)
+        if box is None:
+            return None
+        x, y, side = self._place_around(box)
+        return crop((x, y), side, size=self._input_size, rotation=self.rotation)
+
+    def _place_around(self, box: Box) -> Place:
         longest = max(box[2] - box[0], box[3] - box[1])
         side = _whole_step(self.options.margin * longest)
         step = side / 16
         x, y = (step * round((box[i] + box[i + 2]) / 2 / step) for i in (0, 1))
-        changed = self._crop != (x, y, side)
-        self.move_to((x, y, side))
-        return changed
+        return x, y, side
 
     def _holds(self, box: Box) -> bool:
         if self.box is None or self._crop is None:

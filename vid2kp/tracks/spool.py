@@ -21,7 +21,7 @@ import numpy as np
 
 from vid2kp.files import output_errors
 
-_HEAD: Final = struct.Struct("<idqiiB4fhHH")
+_HEAD: Final = struct.Struct("<idqiiB4fhH")
 _NO_PTS: Final = -(2**63)
 _NO_VIEW: Final = (nan, nan, nan, nan)
 
@@ -41,7 +41,6 @@ class SpooledFrame:
             where nothing was looked at.
         rotation: counter-clockwise degrees by which the picture was turned for it.
         identities: P numbers, one per person, from the tracker.
-        nearby: numbers of people who were there a moment ago but are out of the view.
         keypoints: (P, K, 2) float32 (x, y) in source display pixels, NaN = missing.
         confidence: (P, K) float32 in [0, 1], NaN = missing.
     """
@@ -55,7 +54,6 @@ class SpooledFrame:
     view: tuple[float, float, float, float] | None
     rotation: int
     identities: tuple[int, ...]
-    nearby: tuple[int, ...]
     keypoints: np.ndarray
     confidence: np.ndarray
 
@@ -112,12 +110,10 @@ class Spool:
             *(_NO_VIEW if frame.view is None else frame.view),
             frame.rotation,
             people,
-            len(frame.nearby),
         )
         with output_errors():
             self._open.write(head)
             self._open.write(np.asarray(frame.identities, dtype="<i4").tobytes())
-            self._open.write(np.asarray(frame.nearby, dtype="<i4").tobytes())
             self._open.write(np.asarray(frame.keypoints, dtype="<f4").tobytes())
             self._open.write(np.asarray(frame.confidence, dtype="<f4").tobytes())
 
@@ -136,9 +132,7 @@ class Spool:
         with output_errors():
             self._open.seek(0)
         while head := self._open.read(_HEAD.size):
-            number, time, pts, width, height, suspect, *view, rotation, people, near = _HEAD.unpack(
-                head
-            )
+            number, time, pts, width, height, suspect, *view, rotation, people = _HEAD.unpack(head)
             yield SpooledFrame(
                 frame=number,
                 time=time,
@@ -149,7 +143,6 @@ class Spool:
                 view=None if isnan(view[0]) else (view[0], view[1], view[2], view[3]),
                 rotation=rotation,
                 identities=tuple(self._read("<i4", people).tolist()),
-                nearby=tuple(self._read("<i4", near).tolist()),
                 keypoints=self._read("<f4", people * self._keypoints * 2).reshape(
                     people, self._keypoints, 2
                 ),

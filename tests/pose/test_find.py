@@ -1,0 +1,50 @@
+"""Pictures that are begun ahead are the same, and are looked at again when the view has changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vid2kp.pose.estimate import Estimator
+from vid2kp.pose.find import Finder, Still, sample_still
+from vid2kp.pose.framing import crop
+from vid2kp.pose.weights import load_model
+from vid2kp.training.scenes import Scene, SceneOptions
+from vid2kp.training.synthetic_video import VideoOptions
+
+
+@pytest.fixture(scope="module")
+def finder() -> Finder:
+    return Finder(Estimator(load_model(), device="cpu"), sample_still)
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Still]:
+    scene = Scene(SceneOptions(video=VideoOptions(seconds=1, fps=4, width=320, height=240)), 3)
+    return [Still(scene.shot(i / 4).image, i, i / 4) for i in range(3)]
+
+
+def _views(side: float) -> list:
+    return [crop((160, 120), side, size=256, rotation=0) for _ in range(3)]
+
+
+def test_what_was_begun_is_what_is_found(finder: Finder, frames: list[Still]) -> None:
+    now = finder(frames, _views(240))
+    finder.begin(frames, _views(240))
+    later = finder(frames, _views(240))
+    for one, other in zip(now, later, strict=True):
+        assert one.keypoints.tobytes() == other.keypoints.tobytes()
+
+
+def test_another_view_is_looked_at_instead(finder: Finder, frames: list[Still]) -> None:
+    finder.begin(frames, _views(320))
+    found = finder(frames, _views(240))
+    for one, other in zip(found, finder(frames, _views(240)), strict=True):
+        assert one.keypoints.tobytes() == other.keypoints.tobytes()
+    assert not np.array_equal(finder(frames, _views(320))[0].keypoints, found[0].keypoints)
+
+
+def test_other_pictures_do_not_take_what_was_begun(finder: Finder, frames: list[Still]) -> None:
+    finder.begin(frames, _views(240))
+    (alone,) = finder(frames[2:], _views(240)[2:])
+    assert alone.keypoints.tobytes() == finder(frames, _views(240))[2].keypoints.tobytes()

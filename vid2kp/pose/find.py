@@ -1,0 +1,139 @@
+"""Pictures in, people out, in display pixels: what the network sees of frames through views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vid2kp.pose.estimate import Estimator
+from vid2kp.pose.framing import FrameLike, View, keypoints_to_display, sample, sample_image
+from vid2kp.pose.people import People
+from vid2kp.pose.skeleton import Skeleton
+
+
+class Shown(Protocol):
+    """What is needed of a frame; `vid2kp.video.read.Frame` is one, `Still` another."""
+
+    @property
+    def index(self) -> int:
+        """Decoder ordinal from 0."""
+
+    @property
+    def time(self) -> float:
+        """Seconds since the first frame."""
+
+    @property
+    def width(self) -> int:
+        """Display pixels."""
+
+    @property
+    def height(self) -> int:
+        """Display pixels."""
+
+
+Picture = TypeVar("Picture", bound=Shown)
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """A single picture: ``image`` is (height, width, 3) uint8 RGB."""
+
+    image: NDArray[np.uint8]
+    index: int = 0
+    time: float = 0.0
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return int(self.image.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return int(self.image.shape[0])
+
+
+def sample_decoded(frame: FrameLike, view: View) -> NDArray[np.uint8] | None:
+    """A decoded frame as a network input; None where its picture is lost."""
+    return None if frame.planes is None else sample(frame, view)
+
+
+def sample_still(still: Still, view: View) -> NDArray[np.uint8]:
+    """A single picture as a network input."""
+    return sample_image(still.image, view)
+
+
+class Finder(Generic[Picture]):
+    """The network looking at pictures; it can begin with those that will probably be asked for.
+
+    Args:
+        estimator: the network.
+        sampler: makes network inputs of pictures: `sample_decoded` or `sample_still`.
+    """
+
+    def __init__(
+        self,
+        estimator: Estimator,
+        sampler: Callable[[Picture, View], NDArray[np.uint8] | None],
+    ) -> None:
+        self.estimator = estimator
+        self._sampler = sampler
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="foresight")
+        self._begun: _Begun[Picture] | None = None
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The keypoint set of the network."""
+        return self.estimator.skeleton
+
+    def begin(self, frames: Sequence[Picture], views: Sequence[View]) -> None:
+        """Start with what will probably be asked for next, and return at once."""
+        self._begun = _Begun(frames, views, self._thread.submit(self._find, frames, views))
+
+    def __call__(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
+        """The people of each frame in display pixels; nobody where a picture is lost."""
+        begun = self._begun
+        if begun is not None and begun.frames is frames:
+            self._begun = None
+            if all(map(same_view, begun.views, views)):
+                return begun.people.result()
+            begun.people.cancel()
+        return self._find(frames, views)
+
+    def _find(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
+        people = [People.none(len(self.skeleton)) for _ in frames]
+        inputs = self.estimator.lanes.map(self._sampler, frames, views)
+        for same in _by_size(inputs):
+            batch = np.stack([picture for i in same if (picture := inputs[i]) is not None])
+            for i, found in zip(same, self.estimator.find(batch), strict=True):
+                moved = keypoints_to_display(views[i], found.keypoints).astype(np.float32)
+                people[i] = People(moved, found.confidence, found.score)
+        return people
+
+
+class _Begun(NamedTuple, Generic[Picture]):
+    """What was begun before it was asked for."""
+
+    frames: Sequence[Picture]
+    views: Sequence[View]
+    people: Future[list[People]]
+
+
+def same_view(one: View, other: View) -> bool:
+    """Whether both show the same part of a frame in the same way."""
+    size = (one.width, one.height) == (other.width, other.height)
+    return size and np.array_equal(one.network_from_display, other.network_from_display)
+
+
+def _by_size(inputs: Sequence[NDArray[np.uint8] | None]) -> Iterator[list[int]]:
+    """Places of the inputs of one size, together; none of lost pictures."""
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for i, picture in enumerate(inputs):
+        if picture is not None:
+            sizes.setdefault(picture.shape, []).append(i)
+    yield from sizes.values()
