@@ -47,7 +47,7 @@ class IdleCrew(Crew):
 
     def __init__(self, convert: ConvertOptions, options: CrewOptions) -> None:
         self.jobs = min(options.jobs, options.most)
-        self.tasks: list[Task] = []
+        self._given: list[Task] = []
         self.ready = Ready(model_sha256=MODEL_SHA256, device="cpu", gpus=0, limited=True)
 
     @property
@@ -59,14 +59,19 @@ class IdleCrew(Crew):
         """There is nothing to load."""
         return self.ready
 
+    @property
+    def tasks(self) -> list[Task]:
+        """What was given since the last events."""
+        return list(self._given)
+
     def give(self, task: Task) -> None:
         """Takes a video."""
-        self.tasks.append(task)
+        self._given.append(task)
 
     def events(self, timeout: float) -> list[Ended | Moved]:
         """Delivers what was given."""
-        events: list[Ended | Moved] = [Ended(task, _deliver(task)) for task in self.tasks]
-        self.tasks = []
+        events: list[Ended | Moved] = [Ended(task, _deliver(task)) for task in self._given]
+        self._given = []
         return events
 
     def close(self) -> None:
@@ -103,6 +108,9 @@ def main() -> None:
     videos: int = options.videos
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder, out = Path(name) / "videos", Path(name) / "out"
+        _make(Path(name) / "few", 10)
+        _batch(Path(name) / "few", Path(name) / "out of few")  # loads all libraries
+        IdleCrew.seconds = np.zeros(2)
         _make(folder, videos)
         begin = _now()
         find_sources([folder])

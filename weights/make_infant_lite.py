@@ -33,6 +33,7 @@ from vid2kp.training.teacher import write_with_moved_hips
 from vid2kp.training.train import Progress, Source, TrainOptions, train
 
 TEACHER_SCORE = 0.7  # labels below are guesses
+INFANTMORE = Path(__file__).parent / "labels" / "infantmore.json"  # by eye
 SIDES = ("side", "prone")  # views of which there are few
 INPUT_SIZE = 256
 """Longest side of the input when the model is used: a crop of it shows an infant at the size, in
@@ -116,6 +117,43 @@ ROUNDS = (
             size=192, steps=1500, rate=1.2e-3, warmup=100, average=0.99, seed=5, augment=_NEAR
         ),
     ),
+    Round(
+        "fifth",
+        {
+            "anyhow": 0.26,
+            "sideways": 0.16,
+            "lspet22": 0.20,
+            "infantdev": 0.12,
+            "infantdev-sideways": 0.04,
+            "own": 0.16,
+            "coco": 0.06,
+        },
+        TrainOptions(
+            size=192,
+            steps=600,
+            rate=1e-3,
+            schedule="constant",
+            warmup=100,
+            average=0.99,
+            seed=6,
+            augment=_NEAR,
+        ),
+    ),
+    Round(
+        "sixth",
+        {
+            "anyhow": 0.17,
+            "sideways": 0.12,
+            "lspet22": 0.16,
+            "infantdev": 0.15,
+            "infantdev-sideways": 0.04,
+            "infantmore": 0.31,
+            "coco": 0.05,
+        },
+        TrainOptions(
+            size=192, steps=3200, rate=1.2e-3, warmup=50, average=0.99, seed=7, augment=_NEAR
+        ),
+    ),
 )
 
 
@@ -182,6 +220,7 @@ class Pantry:
             "lspet": Source(lspet / "annotations.json", lspet / "images.zip", 0.0),
             "lspet22": Source(lspet_labels, lspet / "images.zip", 0.0),
             "own": Source(work / "own.json", infantmore / "images", 0.0),
+            "infantmore": Source(INFANTMORE, infantmore / "images", 0.0),
         }
 
     def sources(self, shares: dict[str, float]) -> list[Source]:

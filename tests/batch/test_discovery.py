@@ -51,6 +51,14 @@ def test_inputs_keep_their_order_and_paths_are_absolute(
     assert discover(["b.mp4", "a"]) == [b, a]
 
 
+def test_earlier_results_are_not_videos(tmp_path: Path) -> None:
+    recording = put(tmp_path / "ward" / "a.mp4")
+    for name in ("manifest.json", "tracks.parquet", "skeleton.mp4", "more/b.mp4"):
+        put(tmp_path / "ward" / "earlier" / "results" / name)
+    put(tmp_path / "tracks.parquet")
+    assert discover([tmp_path]) == [recording]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links and odd names of POSIX")
 def test_one_task_per_file_however_many_names_it_has(tmp_path: Path) -> None:
     a = put(tmp_path / "a.mp4")

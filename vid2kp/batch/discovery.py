@@ -20,21 +20,29 @@ VIDEO_EXTENSIONS = frozenset(_EXTENSIONS.split())
 
 _WASTE = ("$RECYCLE.BIN", "System Volume Information")
 
+_RESULT = frozenset({"manifest.json", "tracks.parquet"})
+"""What lies in the folder of a video that was converted; its skeleton video is not converted."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One video to convert. Private: none of this may reach the output folder.
 
     Attributes:
-        path: absolute.
-        identity: the path as bytes, relative to the input under which it was found, with ``/``
-            between its parts: the same on every machine that sees the same folder.
+        below: the input under which it was found, absolute; of a file that was named, its folder.
+        identity: the path as bytes, relative to that, with ``/`` between its parts: the same on
+            every machine that sees the same folder.
         size: bytes.
     """
 
-    path: Path
+    below: Path
     identity: bytes
     size: int
+
+    @property
+    def path(self) -> Path:
+        """Absolute; made anew each time, for there may be many thousand sources."""
+        return self.below / os.fsdecode(self.identity)
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,9 @@ def find_sources(inputs: Sequence[str | os.PathLike[str]], *, out: Path | None =
     """The videos of files and folders, each once, however many names it has.
 
     A file that is named is taken whatever it is called. Folders are searched to the bottom for
-    regular files with a `VIDEO_EXTENSIONS`, in any letter case; links to folders, hidden folders
-    and waste bins are not entered, and the ``._`` files that macOS leaves are not videos.
+    regular files with a `VIDEO_EXTENSIONS`, in any letter case; links to folders, hidden folders,
+    waste bins and earlier results are not entered, and the ``._`` files that macOS leaves are not
+    videos.
 
     Args:
         inputs: files and folders.
@@ -105,9 +114,9 @@ class _Walk:
         self._refuse_inside_out(path)
         if stat.S_ISDIR(status.st_mode):
             for file in self._files_below(path):
-                self._add_file(file, file.relative_to(path))
+                self._add_file(path, file.relative_to(path))
         elif stat.S_ISREG(status.st_mode):
-            self._add_file(path, Path(path.name))
+            self._add_file(path.parent, Path(path.name))
         else:
             raise UsageError(f"Input {number} is neither a file nor a folder.")
 
@@ -122,6 +131,9 @@ class _Walk:
     def _files_below(self, folder: Path) -> Iterator[Path]:
         for name, folders, files in os.walk(folder, onerror=self._may_not_enter):
             here = Path(name)
+            if _RESULT.issubset(files):
+                folders.clear()
+                continue
             folders[:] = sorted(filter(lambda n: self._is_to_enter(here / n), folders), key=_order)
             for file in sorted(files, key=_order):
                 if _is_called_a_video(file):
@@ -135,7 +147,8 @@ class _Walk:
     def _may_not_enter(self, error: OSError) -> None:
         self.closed.append(Path(error.filename))
 
-    def _add_file(self, path: Path, relative: Path) -> None:
+    def _add_file(self, below: Path, relative: Path) -> None:
+        path = below / relative
         try:
             status = path.stat()
         except OSError:
@@ -146,7 +159,7 @@ class _Walk:
         node = (status.st_dev, status.st_ino) if status.st_ino else (str(path.resolve()),)
         if node not in self._seen:
             self._seen.add(node)
-            self.sources.append(Source(path, os.fsencode(relative.as_posix()), status.st_size))
+            self.sources.append(Source(below, os.fsencode(relative.as_posix()), status.st_size))
 
 
 def _is_called_a_video(name: str) -> bool:
