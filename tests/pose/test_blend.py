@@ -22,16 +22,20 @@ def test_keypoints_go_on_from_where_they_were() -> None:
     np.testing.assert_allclose(places[-1], seen, atol=0.01)
 
 
-def test_other_things_seen_are_no_shift() -> None:
+def test_another_limb_is_missing_for_a_while_not_a_leap() -> None:
     shown = infant(0.0)
     seen = shown.copy()
     seen[4] += 100
     seen[6] = np.nan
-    blend = Blend(BlendOptions(most=0.1))
-    blend.change(0, shown, seen, 0.0)
+    blend = Blend(BlendOptions(most=0.1, silence=1.0))
+    blend.change(0, shown, seen, 5.0)
     now = infant(0.04)
-    np.testing.assert_allclose(blend(0, now, 0.04), now)
-    assert np.isnan(blend(0, np.full((22, 2), np.nan), 0.04)).all()
+    soon, later = blend(0, now, 5.9), blend(0, now, 6.1)
+    assert np.isnan(soon[4]).all()
+    others = np.arange(len(now)) != 4
+    np.testing.assert_allclose(soon[others], now[others])
+    np.testing.assert_allclose(later, now)
+    assert np.isnan(blend(0, np.full((22, 2), np.nan), 5.5)).all()
 
 
 def test_it_is_that_person_s_alone() -> None:

@@ -3,7 +3,8 @@
 A network sees the same keypoint a little elsewhere in another crop: by a hundredth of the torso or
 two, as much as a fidgety movement. So at a change of view the last frame is looked at once more
 through the new view; by how far each keypoint lies elsewhere is made up for, and let go so slowly
-that nothing is seen to move.
+that nothing is seen to move. Where the new view sees another limb there, nobody knows which view is
+right: the keypoint is missing for a while, for a leap would look like a kick.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vid2kp.pose.oks import Floats, body_size
 
@@ -21,12 +23,14 @@ class BlendOptions:
 
     Attributes:
         most: larger differences, in sizes of the body, are another limb, not the same seen
-            elsewhere: nothing is made up for.
+            elsewhere: nothing is made up for …
+        silence: … and for so many seconds the keypoint is missing.
         release: seconds after which a third of the difference is left. The largest difference
             then goes by half a hundredth of the torso a frame, at 25 frames a second.
     """
 
     most: float = 0.25
+    silence: float = 1.0
     release: float = 4.0
 
 
@@ -37,6 +41,7 @@ class Blend:
         self._options = options or BlendOptions()
         self._identity: int | None = None
         self._offset: Floats = np.zeros((0, 2))
+        self._doubtful: NDArray[np.bool_] = np.zeros(0, bool)
         self._begin = 0.0
 
     def change(self, identity: int, shown: Floats, seen: Floats, time: float) -> None:
@@ -49,8 +54,8 @@ class Blend:
             time: of that frame, seconds.
         """
         offset = np.asarray(shown, np.float64) - seen
-        far = np.hypot(*offset.T) > self._options.most * float(body_size(shown))
-        self._offset = np.where(np.isnan(offset) | far[:, None], 0.0, offset)
+        self._doubtful = np.hypot(*offset.T) > self._options.most * float(body_size(shown))
+        self._offset = np.where(np.isnan(offset) | self._doubtful[:, None], 0.0, offset)
         self._identity, self._begin = identity, time
 
     def forget(self) -> None:
@@ -61,5 +66,8 @@ class Blend:
         """The keypoints (K, 2) of a person at a time, made up for the latest change of view."""
         if identity != self._identity:
             return keypoints
-        left = np.exp(-(time - self._begin) / self._options.release)
-        return np.asarray(keypoints + self._offset * left)
+        since = time - self._begin
+        settled = np.asarray(keypoints + self._offset * np.exp(-since / self._options.release))
+        if since < self._options.silence:
+            settled[self._doubtful] = np.nan
+        return settled

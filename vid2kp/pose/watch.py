@@ -310,7 +310,8 @@ class Watcher(Generic[Picture]):
         if not keypoints:
             return one.tracked
         moved = np.stack(keypoints).astype(np.float32)
-        return Tracked(replace(people, keypoints=moved), identities)
+        known = np.where(np.isnan(moved[..., 0]), np.float32(np.nan), people.confidence)
+        return Tracked(People(moved, known, people.score), identities)
 
     def _follow(self, seen: Sequence[Seen[Picture]], infant: frozenset[int]) -> None:
         """Move the crop, or doubt the direction, for the chunk to come."""
