@@ -7,7 +7,7 @@ import pytest
 
 from vid2kp.pose.estimate import Estimator
 from vid2kp.pose.find import Still, sample_still
-from vid2kp.pose.framing import turn
+from vid2kp.pose.framing import View, turn
 from vid2kp.pose.skeleton import INFANT22
 from vid2kp.pose.watch import Watcher, look_at_picture
 from vid2kp.pose.weights import load_model
@@ -101,3 +101,19 @@ def test_pictures_are_looked_at_the_same_way(estimator: Estimator, shot: Shot) -
     people = look_at_picture(estimator, shot.image)
     seen = watch(estimator, shot.image, frames=1).seen[0]
     np.testing.assert_allclose(people.keypoints, seen.tracked.people.keypoints, atol=1e-4)
+
+
+def test_what_is_foreseen_is_not_seen_twice(estimator: Estimator, shot: Shot) -> None:
+    looks = []
+
+    def sample(still: Still, view: View) -> np.ndarray:
+        looks.append(still.index)
+        return sample_still(still, view)
+
+    watcher = Watcher(estimator, sample)
+    frames = 6 * watcher.zoom.options.chunk
+    assert len(list(watcher.watch(Still(shot.image, i, i / 25) for i in range(frames)))) == frames
+    assert set(looks) == set(range(frames))
+    later = [i for i in looks if i >= watcher.zoom.options.chunk]
+    glances = frames // watcher.zoom.options.chunk
+    assert len(later) <= frames - watcher.zoom.options.chunk + glances

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,9 @@ class Shown(Protocol):
 
 
 Picture = TypeVar("Picture", bound=Shown)
+
+_AHEAD: Final = 2
+"""What was begun for the last so many requests is kept: the next one, and the one after it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +88,7 @@ class Finder(Generic[Picture]):
         self.estimator = estimator
         self._sampler = sampler
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="foresight")
-        self._begun: _Begun[Picture] | None = None
+        self._begun: deque[_Begun[Picture]] = deque(maxlen=_AHEAD)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -93,13 +97,13 @@ class Finder(Generic[Picture]):
 
     def begin(self, frames: Sequence[Picture], views: Sequence[View]) -> None:
         """Start with what will probably be asked for next, and return at once."""
-        self._begun = _Begun(frames, views, self._thread.submit(self._find, frames, views))
+        self._begun.append(_Begun(frames, views, self._thread.submit(self._find, frames, views)))
 
     def __call__(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
         """The people of each frame in display pixels; nobody where a picture is lost."""
-        begun = self._begun
-        if begun is not None and begun.frames is frames:
-            self._begun = None
+        begun = next((one for one in self._begun if one.frames is frames), None)
+        if begun is not None:
+            self._begun.remove(begun)
             if all(map(same_view, begun.views, views)):
                 return begun.people.result()
             begun.people.cancel()
@@ -116,7 +120,8 @@ class Finder(Generic[Picture]):
         return people
 
 
-class _Begun(NamedTuple, Generic[Picture]):
+@dataclass(frozen=True, eq=False)
+class _Begun(Generic[Picture]):
     """What was begun before it was asked for."""
 
     frames: Sequence[Picture]
