@@ -28,7 +28,7 @@ from vid2kp.tracks.store import Pose
 from vid2kp.training.scenes import Scene, SceneOptions
 from vid2kp.training.synthetic_video import VideoOptions
 
-SMALL = VideoOptions(seconds=1, fps=1, width=1920, height=1080, fill=0.24)
+SMALL = VideoOptions(seconds=1, fps=1, width=1920, height=1080, fill=0.35)
 CLIP = VideoOptions(seconds=60, fps=12.5, width=640, height=360, fill=0.6)
 
 

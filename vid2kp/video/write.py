@@ -8,6 +8,7 @@ and the same poses give the same bytes on one installation.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,14 +29,15 @@ from vid2kp.tracks.store import Pose
 TIME_BASE: Final = Fraction(1, 90_000)
 """Unit of the times in the file: exact for the usual frame rates, off by 6 µs at most."""
 
-# A fixed number of threads (one more, so that the next picture is drawn meanwhile) and code that is
-# the same on every processor: the bytes must not depend on the machine. No B-frames, so that every
-# picture is shown when it is stored and no edit list shifts the times. Measured at 720p against
-# the slower presets: one fixed quantiser and the fastest search take half their time per frame and
-# a fifth more bits at the same 48 dB; CABAC and deblocking are worth their 0.2 ms.
+# One thread, and code that is the same on every processor: the bytes must not depend on the
+# machine. No B-frames, so that every picture is shown when it is stored and no edit list shifts the
+# times. Measured at 720p against the slower presets: one fixed quantiser and the fastest search
+# take half their time per frame and a fifth more bits at the same 48 dB; CABAC and deblocking are
+# worth their 0.2 ms. A second thread of the encoder took a quarter more of the processor and saved
+# no time.
 _ENCODER_OPTIONS: Final = {
     "preset": "ultrafast",
-    "x264-params": "qp=28:cabac=1:deblock=1:bframes=0:keyint=250:threads=2:cpu-independent=1",
+    "x264-params": "qp=28:cabac=1:deblock=1:bframes=0:keyint=250:threads=1:cpu-independent=1",
 }
 
 # No dates and no name of the muxer; a film whose first frame comes late starts late, to the tick.
@@ -107,6 +109,8 @@ class SkeletonWriter:
         self._path = Path(path)
         self._painter = painter
         self._stack = ExitStack()
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._encoded: Future[None] | None = None
         self._tick = -1
         self._step = round(1 / (25 * TIME_BASE))
 
@@ -117,10 +121,12 @@ class SkeletonWriter:
                 opened = stack.enter_context(part.open("wb"))
             self._container = av.open(opened, "w", format="mp4", options=_CONTAINER_OPTIONS)
             stack.callback(self._let_go)
+            stack.callback(self._encoder.shutdown)  # waits for the last picture
             self._stream = self._add_stream()
             self._frame = av.VideoFrame(self._painter.width, self._painter.height, "yuv420p")
             self._frame.time_base = TIME_BASE
-            self._canvas = Canvas(*(_view(plane) for plane in self._frame.planes))
+            self._planes = [_view(plane) for plane in self._frame.planes]
+            self._canvas = Canvas(*(np.empty_like(plane) for plane in self._planes))
             self._painter.clear(self._canvas)
             self._filter: BitStreamFilterContext | None = None
             self._stack = stack.pop_all()
@@ -140,27 +146,41 @@ class SkeletonWriter:
         with output_errors(), self._stack:
             if self._tick < 0:
                 raise OutputError("A video without a frame cannot be written.")
+            self._wait()
             self._mux(self._stream.encode(None))
             with _muxer_errors():
                 self._container.close()
 
     def write(self, time: float, people: Mapping[str, Pose]) -> None:
-        """Adds one frame.
+        """Adds one frame; it is encoded while the next one is drawn.
 
         Args:
             time: seconds since the first frame; it is shown until the time of the next call.
             people: pose by name of the individual.
 
         Raises:
-            OutputError: the disk is full.
+            OutputError: the disk is full; told at a later frame perhaps.
         """
+        self._painter.paint(self._canvas, people)
+        self._wait()
         tick = max(round(time / TIME_BASE), self._tick + 1)
         if self._tick >= 0:
             self._step = tick - self._tick
         self._tick = tick
-        self._painter.paint(self._canvas, people)
+        for plane, drawn in zip(
+            self._planes, (self._canvas.y, self._canvas.u, self._canvas.v), strict=True
+        ):
+            plane[:] = drawn
         self._frame.pts = tick
+        self._encoded = self._encoder.submit(self._encode)
+
+    def _encode(self) -> None:
         self._mux(self._stream.encode(self._frame))
+
+    def _wait(self) -> None:
+        """Until the picture before is encoded; raises what went wrong with it."""
+        if self._encoded is not None:
+            self._encoded.result()
 
     def _let_go(self) -> None:
         # Closing writes the index: after a full disk it fails once more, in words with the path.
