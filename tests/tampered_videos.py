@@ -20,11 +20,12 @@ FIRST, SECOND = deliverable.FIRST, deliverable.SECOND
 NAME = b"SURNAME_1234"
 
 
-# ---------------------------------------------------------------------------------------------
-# Tampering. Each function changes the first video of a clean folder. What can be hidden from the
-# hashes is: `sealed` writes a fresh manifest afterwards, as somebody would who knows how.
-
 Tamper = Callable[[Path], None]
+"""Changes the first video of a clean folder."""
+
+Tampering = tuple[Tamper, str, bool]
+"""What is done, the check that must find it, and whether it can hide behind a fresh manifest, as
+somebody would write who knows how."""
 
 
 def _remux(folder: Path, *, container: str = "mp4", **tags: str) -> Path:
@@ -245,3 +246,30 @@ def video_is_empty(folder: Path) -> None:
 
 def video_is_matroska(folder: Path) -> None:
     _remux(folder, container="matroska")
+
+
+VIDEOS: list[Tampering] = [
+    (audio_added, "container", True),
+    (title_tag, "container", True),
+    (extra_video_stream, "container", True),
+    (a_picture_over_one_frame, "pixels", True),
+    (one_block_of_pixels, "pixels", True),
+    (encoded_again, "pixels", True),
+    (creation_date, "container", True),
+    (track_date, "container", True),
+    (media_language, "container", True),
+    (encoder_name, "container", True),
+    (handler_name, "container", True),
+    (text_after_the_video, "container", True),
+    (box_after_the_video, "container", True),
+    (free_box_with_content, "container", True),
+    (bytes_between_pictures, "container", True),
+    (sei_with_text, "container", True),
+    (last_frame_cut_off, "agreement", True),
+    (video_of_another_recording, "pixels", True),
+    (tracks_of_another_recording, "pixels", True),
+    (video_at_other_times, "agreement", True),
+    (video_is_a_text, "container", True),
+    (video_is_empty, "container", True),
+    (video_is_matroska, "container", True),
+]

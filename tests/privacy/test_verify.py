@@ -12,8 +12,10 @@ import deliverable
 import numpy as np
 import people
 import pytest
-from tampered_tables import TAMPERED, manifest_of_another_video
-from tampered_videos import FIRST, NAME, SECOND, Tamper, change_bytes
+from tampered_folders import FOLDERS, manifest_of_another_video
+from tampered_index import INDEX
+from tampered_tables import TABLES
+from tampered_videos import FIRST, NAME, SECOND, VIDEOS, Tamper, change_bytes
 
 from vid2kp.errors import UsageError
 from vid2kp.files import EPOCH, fix_folder_times
@@ -26,6 +28,8 @@ from vid2kp.render.report import write_report
 from vid2kp.render.skeleton_video import render_video
 from vid2kp.tracks.load import iter_frames
 from vid2kp.tracks.store import TracksWriter
+
+TAMPERED = [*VIDEOS, *TABLES, *FOLDERS, *INDEX]
 
 
 @pytest.fixture(autouse=True, scope="module")
