@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import people
 
 from vid2kp.files import fix_folder_times
-from vid2kp.privacy.manifest import Manifest, shaping_libraries, write_manifest
+from vid2kp.privacy.manifest import COUNTS, Manifest, shaping_libraries, write_manifest
 from vid2kp.render.skeleton_video import RenderOptions, render_video
 from vid2kp.tracks.index import write_index
 from vid2kp.tracks.load import load_frames
@@ -27,30 +28,15 @@ SECOND = "b" * 25 + "3"
 RENDER = RenderOptions(size=256)
 
 
-def write_deliverable(out: Path) -> Path:
-    """An output folder with two videos and an index; returns it."""
-    for pseudonym, seed in ((FIRST, 0), (SECOND, 7)):
-        write_video_folder(out / pseudonym, seed=seed)
-    write_index(
-        out / INDEX_FILE,
-        [
-            {
-                "pseudonym": FIRST,
-                "status": "done",
-                "reason": "One person.",
-                "frames": 12,
-                "seconds": 0.44,
-            },
-            {
-                "pseudonym": SECOND,
-                "status": "done",
-                "reason": "One person.",
-                "frames": 12,
-                "seconds": 0.44,
-            },
-            {"pseudonym": "c" * 26, "status": "unreadable", "reason": "No video."},
-        ],
-    )
+def write_deliverable(out: Path, videos: Sequence[str] = (FIRST, SECOND)) -> Path:
+    """An output folder with these videos, one that failed, and an index; returns it."""
+    rows: list[dict[str, object]] = []
+    for number, pseudonym in enumerate(videos):
+        write_video_folder(out / pseudonym, seed=7 * number)
+        done = {"status": "done", "reason": "", "frames": 12, "seconds": 0.44}
+        rows.append({"pseudonym": pseudonym} | done)
+    rows.append({"pseudonym": "c" * 26, "status": "unreadable", "reason": "The file is empty."})
+    write_index(out / INDEX_FILE, rows)
     fix_folder_times(out)
     return out
 
@@ -66,9 +52,9 @@ def seal(folder: Path, **changes: object) -> None:
     """Writes the manifest of what lies in the folder now and fixes all times."""
     values: dict[str, object] = {
         "pseudonym": folder.name, "status": "done", "model_name": "infant-lite",
-        "model_sha256": "0" * 64, "tool_version": "0.1.0", "reason": "One person.",
-        "counts": {"frames": 12}, "options": {"people": "all"}, "render": asdict(RENDER),
-        "libraries": shaping_libraries(),
+        "model_sha256": "0" * 64, "tool_version": "0.1.0", "reason": "Nobody was seen.",
+        "counts": dict.fromkeys(COUNTS, 0) | {"frames": 12}, "options": {"people": "all"},
+        "render": asdict(RENDER), "libraries": shaping_libraries(),
     }  # fmt: skip
     write_manifest(folder, Manifest(**{**values, **changes}))  # type: ignore[arg-type]
     fix_folder_times(folder)

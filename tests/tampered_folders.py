@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tampered_videos import NAME, SECOND, Tampering, change_bytes
 
@@ -57,16 +59,76 @@ def hash_off(folder: Path) -> None:
     )
 
 
-def another_hash(folder: Path) -> None:
+def _manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """The manifest written again after a change, as the program would write it."""
     content = json.loads((folder / "manifest.json").read_text())
-    content["files"]["tracks.parquet"]["sha256"] = "0" * 64
+    change(content)
     (folder / "manifest.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def another_hash(folder: Path) -> None:
+    _manifest(folder, lambda m: m["files"]["tracks.parquet"].update(sha256="0" * 64))
 
 
 def key_in_the_manifest(folder: Path) -> None:
-    content = json.loads((folder / "manifest.json").read_text())
-    content["source"] = NAME.decode()
-    (folder / "manifest.json").write_text(json.dumps(content, indent=2) + "\n")
+    _manifest(folder, lambda m: m.update(source=NAME.decode()))
+
+
+def name_in_the_reason(folder: Path) -> None:
+    _manifest(folder, lambda m: m.update(reason="Nobody was seen. Emma Smith was."))
+
+
+def numbers_in_the_reason_that_were_not_counted(folder: Path) -> None:
+    reason = "The infant is seen in 7% of the frames. Nobody was seen."
+    _manifest(folder, lambda m: m.update(status="no_infant", reason=reason))
+
+
+def reason_of_another_status(folder: Path) -> None:
+    _manifest(folder, lambda m: m.update(reason="The file is cut; the tracks end where it ends."))
+
+
+def option_that_is_none(folder: Path) -> None:
+    _manifest(folder, lambda m: m["options"].update(emma=True))
+
+
+def name_as_an_option(folder: Path) -> None:
+    _manifest(folder, lambda m: m["options"].update(precision="emma"))
+
+
+def options_of_another_delivery(folder: Path) -> None:
+    _manifest(folder, lambda m: m["options"].update(video=False))
+
+
+def count_of_something_else(folder: Path) -> None:
+    _manifest(folder, lambda m: m["counts"].update(emma=1))
+
+
+def count_left_out(folder: Path) -> None:
+    _manifest(folder, lambda m: m["counts"].pop("frames_with_infant"))
+
+
+def more_suspect_frames_than_frames(folder: Path) -> None:
+    _manifest(folder, lambda m: m["counts"].update(frames_suspect=20190304))
+
+
+def library_that_is_none(folder: Path) -> None:
+    _manifest(folder, lambda m: m["libraries"].update(emma="1.0"))
+
+
+def name_as_a_version(folder: Path) -> None:
+    _manifest(folder, lambda m: m["libraries"].update(av="Emma"))
+
+
+def way_of_drawing_that_is_none(folder: Path) -> None:
+    _manifest(folder, lambda m: m["render"].update(emma=1))
+
+
+def way_of_drawing_of_another_type(folder: Path) -> None:
+    _manifest(folder, lambda m: m["render"].update(trail=False))
+
+
+def way_of_drawing_left_out(folder: Path) -> None:
+    _manifest(folder, lambda m: m["render"].clear())
 
 
 def spaces_in_the_manifest(folder: Path) -> None:
@@ -99,6 +161,20 @@ FOLDERS: list[Tampering] = [
     (hash_off, "manifest", False),
     (another_hash, "manifest", False),
     (key_in_the_manifest, "manifest", False),
+    (name_in_the_reason, "manifest", False),
+    (numbers_in_the_reason_that_were_not_counted, "agreement", False),
+    (reason_of_another_status, "agreement", False),
+    (option_that_is_none, "manifest", False),
+    (name_as_an_option, "manifest", False),
+    (options_of_another_delivery, "manifest", False),
+    (count_of_something_else, "manifest", False),
+    (count_left_out, "agreement", False),
+    (more_suspect_frames_than_frames, "manifest", False),
+    (library_that_is_none, "manifest", False),
+    (name_as_a_version, "manifest", False),
+    (way_of_drawing_that_is_none, "manifest", False),
+    (way_of_drawing_of_another_type, "manifest", False),
+    (way_of_drawing_left_out, "manifest", False),
     (spaces_in_the_manifest, "manifest", False),
     (manifest_missing, "files", False),
     (manifest_of_another_video, "manifest", False),

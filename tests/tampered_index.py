@@ -36,6 +36,17 @@ def index_with_a_path_as_reason(folder: Path) -> None:
     deliverable.write_index(folder.parent / "index.parquet", rows)
 
 
+def index_with_a_name_as_reason(folder: Path) -> None:
+    _index(folder)
+    table = pq.read_table(folder.parent / "index.parquet").to_pylist()
+    table[2]["reason"] = "Emma Smith was seen."
+    deliverable.write_index(folder.parent / "index.parquet", table)
+
+
+def index_with_a_reason_of_another_video(folder: Path) -> None:
+    _index(folder, reason="The file is cut; the tracks end where it ends.")
+
+
 def _index_with(folder: Path, column: str, value: object) -> None:
     """The index again, with the encodings of the format and that value in every row."""
     path = folder.parent / "index.parquet"
@@ -61,7 +72,7 @@ def _index(folder: Path, **first: object) -> None:
         for p in (FIRST, SECOND)
     ]
     rows[0] |= first
-    rows.append({"pseudonym": "c" * 26, "status": "unreadable", "reason": "No video."})
+    rows.append({"pseudonym": "c" * 26, "status": "unreadable", "reason": "The file is empty."})
     deliverable.write_index(folder.parent / "index.parquet", rows)
 
 
@@ -102,6 +113,8 @@ INDEX: list[Tampering] = [
     (index_of_other_videos, "index", True),
     (index_with_a_name, "index", True),
     (index_with_a_path_as_reason, "index", True),
+    (index_with_a_name_as_reason, "index", True),
+    (index_with_a_reason_of_another_video, "index", True),
     (index_with_words_to_look_at, "index", True),
     (index_with_a_number_that_is_none, "index", True),
     (index_of_another_length, "index", True),

@@ -13,8 +13,10 @@ import pytest
 
 from vid2kp.convert import ConvertOptions, convert_video, make_estimator
 from vid2kp.errors import UnreadableVideo
-from vid2kp.privacy.manifest import read_manifest
+from vid2kp.files import fix_folder_times
+from vid2kp.privacy.manifest import COUNTS, LIBRARIES, OPTIONS, read_manifest
 from vid2kp.privacy.verify import verify
+from vid2kp.tracks.index import INDEX_SCHEMA, write_index
 from vid2kp.tracks.load import load_tracks
 from vid2kp.training.synthetic_video import VideoOptions, write_video
 
@@ -167,19 +169,26 @@ def test_privacy_options_hold_back_what_they_say(
     options: dict[str, bool], clip: Path, tmp_path: Path, estimator
 ):
     out = tmp_path / "out"
-    convert_video(
+    result = convert_video(
         clip,
         out / PSEUDONYM,
         pseudonym=PSEUDONYM,
         estimator=estimator,
         options=ConvertOptions(**options),
     )
+    manifest, _ = read_manifest(out / PSEUDONYM)
+    told = {name: getattr(result, name) for name in INDEX_SCHEMA.names if hasattr(result, name)}
+    row = told | dict(manifest.counts) | dict(result.quality)
+    write_index(out / "index.parquet", [row])
+    fix_folder_times(out)
     assert verify(out).findings == ()
+    assert set(manifest.counts) == set(COUNTS)
+    assert set(manifest.options) == set(OPTIONS) - {"duration"}
+    assert set(manifest.libraries) == set(LIBRARIES)
     tracks = load_tracks(out / PSEUDONYM / "tracks.parquet")
     footer = tracks.footer
     steps = [name for name in options if name != "people"]
     assert [step.name for step in footer.processing] == ["estimate", *steps]
-    manifest, _ = read_manifest(out / PSEUDONYM)
     assert all(manifest.options[name] is True for name in steps)
     assert manifest.privacy_profile == footer.privacy_profile
     positions, _ = tracks.to_numpy()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 import vid2kp
-from vid2kp.privacy.manifest import Manifest
+from vid2kp.privacy.manifest import LIBRARIES, Manifest
 from vid2kp.privacy.profile import Profile
 from vid2kp.tracks.footer import Footer, Scalar, Step
 from vid2kp.tracks.store import Pose
@@ -25,7 +25,6 @@ Status = Literal["done", "truncated", "damaged", "no_infant", "ambiguous", "unre
 
 _NOBODY: Final = 0.95  # of the frames without the infant: the video shows none
 _UNSURE: Final = 0.2  # of the frames with a rival: ambiguous
-_LIBRARIES: Final = ("av", "numpy", "opencv-python-headless", "pyarrow", "torch")
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ def manifest_of(
         },
         options=dict(options),
         render=dict(render),
-        libraries={name: version(name) for name in _LIBRARIES},
+        libraries={name: version(name) for name in LIBRARIES},
         privacy_profile=profile.name,
         key_id=key_id,
     )

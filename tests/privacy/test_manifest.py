@@ -19,13 +19,17 @@ from vid2kp.privacy.manifest import (
 )
 
 PSEUDONYM = "abcdefghijklmnopqrstuvwx23"
+ALONE = (
+    "The only person seen: score 0.84; seen in 3% of the frames, 91% of the keypoints found, "
+    "stillness 0.97, infant proportions 0.78, size 1.00."
+)
 
 
 def manifest(**changes: object) -> Manifest:
     values: dict[str, object] = {
         "pseudonym": PSEUDONYM, "status": "done", "model_name": "infant-lite",
         "model_sha256": "0" * 64, "tool_version": "0.1.0", "counts": {"frames": 40},
-        "options": {"zoom": "auto", "rotate": 0}, "render": {"size": 1280},
+        "options": {"zoom": "auto", "start": 0.0}, "render": {"size": 1280},
         "libraries": shaping_libraries(),
     }  # fmt: skip
     return Manifest(**{**values, **changes})  # type: ignore[arg-type]
@@ -33,7 +37,7 @@ def manifest(**changes: object) -> Manifest:
 
 def test_it_answers_for_every_deliverable(tmp_path: Path) -> None:
     people.write_people(tmp_path)
-    path = write_manifest(tmp_path, manifest(reason="damage at 3 places"))
+    path = write_manifest(tmp_path, manifest(reason="Nobody was seen."))
     content = json.loads(path.read_text())
     assert list(content["files"]) == ["tracks.parquet", "frames.parquet"]
     for name, entry in content["files"].items():
@@ -46,7 +50,9 @@ def test_it_answers_for_every_deliverable(tmp_path: Path) -> None:
 
 def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
     people.write_people(tmp_path)
-    want = manifest(key_id="0123456789abcdef", reason="no infant in 97% of frames")
+    want = manifest(
+        key_id="0123456789abcdef", reason=f"The infant is seen in 3% of the frames. {ALONE}"
+    )
     write_manifest(tmp_path, want)
     have, files = read_manifest(tmp_path)
     assert have == want
@@ -71,18 +77,32 @@ def test_same_content_same_bytes_and_no_identity(tmp_path: Path) -> None:
         {"status": "fine"},
         {"reason": "cannot open /home/anna/a.mp4"},
         {"reason": "C:\\data"},
-        {"reason": "x" * 801},
+        {"reason": "Emma was seen."},
+        {"reason": f"{ALONE} Emma was seen."},
+        {"reason": ALONE.replace("person", "Emma")},
+        {"options": {"emma": True}},
+        {"options": {"clean": 1}},
+        {"options": {"start": -1.0}},
+        {"options": {"duration": float("inf")}},
+        {"options": {"people": "emma"}},
         {"options": {"links": "/home/anna/links.csv"}},
         {"options": {"my option": 1}},
         {"options": {"people": ["all"]}},
         {"counts": {"frames": "40"}},
         {"counts": {"frames": True}},
-        {"counts": {"seconds": 1.5}},
+        {"counts": {"seconds": 1}},
+        {"counts": {"frames": 1.5}},
+        {"counts": {"people": -1}},
+        {"counts": {"people": 1 << 31}},
+        {"counts": {"frames": 5, "frames_lost": 6}},
+        {"counts": {"rotation": 17}},
         {"model_name": "models/anna.safetensors"},
         {"model_sha256": "00"},
         {"tool_version": ""},
         {"key_id": "SURNAME"},
         {"libraries": {"av": "18 on ward7"}},
+        {"libraries": {"av": "18.emma"}},
+        {"libraries": {"emma": "18"}},
         {"privacy_profile": ("basic",)},
     ],
 )
@@ -127,6 +147,13 @@ def test_a_missing_or_damaged_manifest_is_named(data: bytes | None, tmp_path: Pa
         (tmp_path / "manifest.json").write_bytes(data)
     with pytest.raises(PrivacyError):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "version", ["18.0.0", "4.13.0.92", "2.10.0+cu128", "2.6.0a0+ecf3bae40a.nv25.1", "3.0.0rc1"]
+)
+def test_versions_are_those_of_builds_too(version: str) -> None:
+    manifest(libraries={"torch": version})
 
 
 def test_it_is_frozen() -> None:

@@ -185,8 +185,7 @@ def write(folder: Path, told: list[dict[str, Pose]], about: Footer) -> None:
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    deliverable.write_video_folder(tmp_path / "OUT" / deliverable.FIRST)
-    return tmp_path / "OUT"
+    return deliverable.write_deliverable(tmp_path / "OUT", [deliverable.FIRST])
 
 
 @pytest.mark.parametrize("profile", ALL, ids=ids)

@@ -190,7 +190,7 @@ def test_a_needle_in_a_compressed_page_is_found(out: Path, links: Path) -> None:
     fix_folder_times(out)
     assert b"Doe-Smythe was" not in (out / "index.parquet").read_bytes(), "it is compressed"
     found = verify(out, links).findings
-    assert [(f.where, f.check) for f in found] == [("index.parquet", "needles")]
+    assert {f.check for f in found if f.where == "index.parquet"} == {"index", "needles"}
 
 
 def test_a_needle_across_two_reads_is_found(

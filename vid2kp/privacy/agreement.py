@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vid2kp.privacy.finding import NotAllowed
-from vid2kp.privacy.manifest import Manifest
+from vid2kp.privacy.manifest import COUNTS, Manifest
 from vid2kp.privacy.mp4_check import VideoFacts
 from vid2kp.privacy.parquet_check import TracksFacts, check_index
 from vid2kp.privacy.profile_check import OPTIONS, options_of
+from vid2kp.privacy.reasons import judgement, says
 from vid2kp.tracks.index import NUMBERS
 from vid2kp.tracks.schema import STATUSES
 
@@ -79,8 +80,12 @@ def _check_manifest(manifest: Manifest, tracks: TracksFacts) -> None:
     options = options_of(footer)
     if any(manifest.options.get(name, name in options) != (name in options) for name in OPTIONS):
         raise NotAllowed("manifest and tracks tell of different privacy options")
-    if manifest.counts.get("frames", len(tracks.frames)) != len(tracks.frames):
+    if set(manifest.counts) != set(COUNTS):
+        raise NotAllowed("the manifest leaves out something that is counted")
+    if manifest.counts["frames"] != len(tracks.frames):
         raise NotAllowed("the manifest counts other frames than there are")
+    if not says(manifest.reason, judgement(manifest.status, manifest.counts)):
+        raise NotAllowed("a reason that does not follow from the status and what is counted")
 
 
 def _check_video_times(tracks: TracksFacts, video: VideoFacts) -> None:
@@ -98,11 +103,11 @@ def _check_row(row: Mapping[str, Any], manifest: Manifest, tracks: TracksFacts) 
     frames = len(tracks.frames)
     said: dict[str, Any] = {
         "status": manifest.status,
+        "reason": judgement(manifest.status, manifest.counts),
         "frames": frames,
         "seconds": float(tracks.times[-1]) if frames else 0.0,
+        "found": float(np.float32(manifest.counts.get("frames_with_infant", 0) / max(frames, 1))),
         **{name: count for name, count in manifest.counts.items() if name in NUMBERS},
     }
-    if "frames_with_infant" in manifest.counts:
-        said["found"] = float(np.float32(manifest.counts["frames_with_infant"] / max(frames, 1)))
     if any(row[name] != value for name, value in said.items()):
         raise NotAllowed("it says of a video what its files do not say")

@@ -1,15 +1,17 @@
 """The manifest of one video: what was made, by what, with which options, and its hashes.
 
-It is built from an allow-list: flags, numbers, short tokens, and one sentence that says why the
-status is what it is. No name, path, host, user, date or hash of the source has a place in it.
+It is built from an allow-list: known names, each with a flag, a number or a short token, and
+sentences of fixed patterns that say why the status is what it is. No name, path, host, user, date
+or hash of the source has a place in it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -18,11 +20,14 @@ from typing import Any, Final
 from vid2kp.errors import PrivacyError
 from vid2kp.files import write_text
 from vid2kp.privacy.pseudonym import PSEUDONYM
+from vid2kp.privacy.reasons import REASON as REASON
+from vid2kp.privacy.reasons import manifest_reason
 from vid2kp.tracks.footer import SHA256, Scalar, is_scalar, is_token
 from vid2kp.tracks.schema import (
     CLEAN_FILE,
     FRAMES_FILE,
     MANIFEST_FILE,
+    ROTATIONS,
     STATUSES,
     TRACKS_FILE,
     VIDEO_FILE,
@@ -43,9 +48,49 @@ NOTICE: Final = (
 )
 """The honest wording; README, report and manifest have it from here."""
 
-REASON: Final = re.compile(r"[A-Za-z0-9 ,.;:%()<>=+'-]{0,800}")
-"""Why a status is what it is: a sentence without slashes, quotes or line ends."""
+COUNTS: Final = (
+    "frames", "frames_with_infant", "frames_ambiguous", "frames_swapped", "frames_suspect",
+    "frames_lost", "people", "crop_changes", "turn_changes", "rotation",
+)  # fmt: skip
+"""What is counted of a video, by name."""
+
+LIBRARIES: Final = ("av", "numpy", "opencv-python-headless", "pyarrow", "torch")
+"""The libraries whose versions are named."""
+
+_MOST_COUNTED: Final = (1 << 31) - 1
 _KEY_ID: Final = re.compile(r"[0-9a-f]{16}")
+_VERSION: Final = re.compile(
+    r"[0-9]{1,6}(?:\.[0-9]{1,8}){0,5}(?:(?:a|b|rc)[0-9]{1,8})?(?:\.post[0-9]{1,8})?"
+    r"(?:\.dev[0-9]{1,10})?(?:\+[a-z0-9.]{1,40})?"
+)
+"""As PEP 440 has it; a build may name itself after a plus sign."""
+
+
+def _one_of(*words: str) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, str) and value in words
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+OPTIONS: Final[Mapping[str, Callable[[object], bool]]] = {
+    "clean": _is_flag,
+    "drop_face": _is_flag,
+    "duration": _is_seconds,
+    "normalise": _is_flag,
+    "people": _one_of("infant", "all"),
+    "precision": _one_of("fp32", "bf16", "fp16"),
+    "relative_only": _is_flag,
+    "start": _is_seconds,
+    "video": _is_flag,
+    "zoom": _one_of("auto", "off"),
+}
+"""The options of `convert.ConvertOptions` that can change a deliverable, and what they may be."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +103,13 @@ class Manifest:
         model_name: name of the model.
         model_sha256: of its weights, "" for none.
         tool_version: version of vid2kp.
-        reason: why the status is not ``done``, and why the infant was taken for the infant.
-        counts: how many frames, suspect frames and so on.
-        options: the effective options of the conversion that can change a deliverable.
-        render: the options of the skeleton video, by the names of `render.RenderOptions`.
-        libraries: versions of the libraries that shape the bytes of the files.
+        reason: why the status is not ``done``, and why the infant was taken for the infant;
+            see `reasons.manifest_reason`.
+        counts: how many frames, suspect frames and so on; of `COUNTS`.
+        options: the effective options of the conversion; of `OPTIONS`.
+        render: the options of the skeleton video, by the names of `render.RenderOptions`; what
+            they may be is checked by `verify`, which draws with them.
+        libraries: versions of `LIBRARIES`.
         privacy_profile: (name, version) of the rules the files were made under.
         key_id: id of the key in the keyed mode, None for random pseudonyms.
     """
@@ -92,11 +139,13 @@ class Manifest:
             "model name": is_token(self.model_name),
             "model sha256": self.model_sha256 == "" or _matches(SHA256, self.model_sha256),
             "tool version": is_token(self.tool_version),
-            "reason": _matches(REASON, self.reason),
-            "counts": _tokens(self.counts) and all(type(n) is int for n in self.counts.values()),
-            "options": _tokens(self.options) and all(map(is_scalar, self.options.values())),
+            "reason": _matches(manifest_reason(), self.reason),
+            "counts": _counts_allowed(self.counts),
+            "options": isinstance(self.options, dict)
+            and all(name in OPTIONS and OPTIONS[name](v) for name, v in self.options.items()),
             "render": _tokens(self.render) and all(map(is_scalar, self.render.values())),
-            "libraries": _tokens(self.libraries) and all(map(is_token, self.libraries.values())),
+            "libraries": isinstance(self.libraries, dict)
+            and all(n in LIBRARIES and _matches(_VERSION, v) for n, v in self.libraries.items()),
             "privacy profile": len(self.privacy_profile) == 2
             and all(is_token(part) for part in self.privacy_profile),
             "key id": self.key_id is None or _matches(_KEY_ID, self.key_id),
@@ -145,8 +194,7 @@ class FileHash:
 
 def shaping_libraries() -> dict[str, str]:
     """Versions of the installed libraries on which the bytes of the deliverables depend."""
-    names = ("av", "numpy", "opencv-python-headless", "pyarrow")
-    return {name: version(name) for name in names}
+    return {name: version(name) for name in LIBRARIES if name != "torch"}
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
@@ -212,6 +260,16 @@ def _files_from(content: dict[str, Any]) -> dict[str, FileHash]:
         if not _matches(SHA256, file.sha256):
             raise ValueError("not a hash")
     return files
+
+
+def _counts_allowed(counts: Mapping[str, int]) -> bool:
+    if not isinstance(counts, dict) or not set(counts) <= set(COUNTS):
+        return False
+    if not all(type(number) is int and 0 <= number <= _MOST_COUNTED for number in counts.values()):
+        return False
+    of_frames = [number for name, number in counts.items() if name.startswith("frames_")]
+    is_whole = max(of_frames, default=0) <= counts.get("frames", _MOST_COUNTED)
+    return is_whole and counts.get("rotation", 0) in ROTATIONS
 
 
 def _tokens(mapping: Mapping[str, object]) -> bool:

@@ -23,9 +23,9 @@ import pyarrow.parquet as pq
 
 from vid2kp.errors import TracksError
 from vid2kp.privacy.finding import NotAllowed
-from vid2kp.privacy.manifest import REASON
 from vid2kp.privacy.profile_check import PLACELESS, ProfileCheck, check_ticks, options_of
 from vid2kp.privacy.pseudonym import PSEUDONYM
+from vid2kp.privacy.reasons import REASON
 from vid2kp.tracks.footer import FOOTER_KEY, Footer
 from vid2kp.tracks.index import INDEX_SCHEMA, NUMBERS
 from vid2kp.tracks.quality import RULE_NAMES
@@ -146,7 +146,7 @@ def check_index(path: Path) -> dict[str, dict[str, Any]]:
         if pseudonyms != sorted(set(pseudonyms)):
             raise NotAllowed("rows that are not sorted by pseudonym, or twice")
         if not all(REASON.fullmatch(text) for text in rows["reason"].to_pylist()):
-            raise NotAllowed("a reason with signs that no reason has")
+            raise NotAllowed("a reason that this version of vid2kp does not give")
         for field in INDEX_SCHEMA:
             if pa.types.is_floating(field.type):
                 values = rows[field.name].drop_null().to_numpy()

@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
@@ -47,7 +47,7 @@ Found = TypeVar("Found")
 CHECKS: Final = {
     "files": "Every file and folder is a known deliverable, a plain file, without attributes.",
     "times": "Every file and folder has the fixed time of 1980-01-01.",
-    "manifest": "The manifest holds its allow-list; size and SHA-256 of each file are as it says.",
+    "manifest": "The manifest holds known names and sentences; size and SHA-256 of files fit.",
     "tracks": "Columns, types, footer and each value of the tracks are those of the schema.",
     "frames": "Columns, types, footer and each value of the frames are those of the schema.",
     "container": "The video has one H.264 stream, no sound, no tag, no date, no other byte.",
@@ -274,6 +274,13 @@ def _check_manifest(run: _Run, folder: Path, present: set[str]) -> Manifest:
         raise NotAllowed("it is the manifest of another video")
     if set(files) != present - {MANIFEST_FILE}:
         raise NotAllowed("it lists other files than there are")
+    for option, name in (("video", VIDEO_FILE), ("clean", CLEAN_FILE)):
+        if manifest.options.get(option, name in files) != (name in files):
+            raise NotAllowed("it has options that do not fit the files that there are")
+    if bool(manifest.render) != (VIDEO_FILE in files):
+        raise NotAllowed("it says how a video was drawn that is not there, or not how")
+    if manifest.render:
+        _render_options(manifest)
     for name, expected in files.items():
         if FileHash.of(folder / name) != expected:
             run.add("manifest", f"{folder.name}/{name}", "it is not the file that was made")
@@ -288,16 +295,21 @@ def _check_pixels(folder: Path, manifest: Manifest | None) -> None:
     """Draws the video again from the tables and compares."""
     if manifest is None:
         raise NotAllowed("tracks, frames or manifest are wrong, so it cannot be drawn again")
-    try:
-        options = RenderOptions(**cast(dict[str, Any], dict(manifest.render)))
-    except TypeError:
-        raise NotAllowed("the manifest does not say how it was drawn") from None
+    options = _render_options(manifest)
     with tempfile.TemporaryDirectory(prefix="vid2kp-verify-") as fresh_folder:
         fresh = Path(fresh_folder) / VIDEO_FILE
         render_video(folder / TRACKS_FILE, fresh, frames_path=folder / FRAMES_FILE, options=options)
         if _same_bytes(folder / VIDEO_FILE, fresh):
             return
         _explain_difference(folder / VIDEO_FILE, fresh, manifest)
+
+
+def _render_options(manifest: Manifest) -> RenderOptions:
+    """How the video was drawn: every option of `RenderOptions`, no other, each of its type."""
+    given = {name: type(value) for name, value in manifest.render.items()}
+    if given != {name: type(value) for name, value in asdict(RenderOptions()).items()}:
+        raise NotAllowed("the manifest does not say how it was drawn, or more than that")
+    return RenderOptions(**cast(dict[str, Any], manifest.render))
 
 
 def _explain_difference(delivered: Path, fresh: Path, manifest: Manifest) -> None:

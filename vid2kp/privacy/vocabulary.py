@@ -6,7 +6,6 @@ not be read, or in a table with that column: the words were there before the vid
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -14,7 +13,8 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from vid2kp.pose.skeleton import SKELETONS
-from vid2kp.privacy.manifest import Manifest, shaping_libraries
+from vid2kp.privacy.manifest import LIBRARIES, Manifest, shaping_libraries
+from vid2kp.privacy.reasons import texts_of
 from vid2kp.tracks.index import INDEX_SCHEMA
 from vid2kp.tracks.schema import FAILURES, FRAMES_SCHEMA, STATES, STATUSES, SUBJECTS, TRACKS_SCHEMA
 
@@ -37,30 +37,21 @@ def vocabulary() -> bytes:
     """Those words in lower case, one after the other."""
     schemas = (TRACKS_SCHEMA, FRAMES_SCHEMA, INDEX_SCHEMA)
     words = [name for schema in schemas for name in schema.names]
-    words += [*STATES, *SUBJECTS, *STATUSES, *FAILURES, "infant", "person", "zstd"]
+    words += [*STATES, *SUBJECTS, *STATUSES, *FAILURES, "infant", "person", "zstd", *LIBRARIES]
     for skeleton in SKELETONS.values():
         words += [skeleton.name, *skeleton.keypoints]
     blank = Manifest("a" * 26, STATUSES[0], "none", "", "0", libraries=shaping_libraries())
     words += [blank.to_json({}), *_EVERYDAY, "VideoHandler isomiso2avc1mp41 mdirappl und"]
     for name in _SPEAKERS:
-        words += _spoken(files("vid2kp") / name)
+        place = files("vid2kp") / name
+        words += [part for parts in texts_of(place) for part in parts if part]
+        words += _pages(place)
     return "\n".join(words).lower().encode()
 
 
-def _spoken(place: Traversable) -> Iterator[str]:
-    """The texts in a module, a page or a folder of them, without what only a reader of it sees."""
-    if place.is_dir():
-        for one in place.iterdir():
-            yield from _spoken(one)
-    elif place.name.endswith(_PAGE):
-        yield place.read_text(encoding="utf-8")
-    elif place.name.endswith(".py"):
-        tree = ast.parse(place.read_text(encoding="utf-8"))
-        documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Constant)
-                and isinstance(node.value, str)
-                and id(node) not in documentation
-            ):
-                yield node.value
+def _pages(place: Traversable) -> Iterator[str]:
+    """The texts of which the report is made, in a folder or below it."""
+    for one in place.iterdir() if place.is_dir() else ():
+        yield from _pages(one)
+        if one.name.endswith(_PAGE):
+            yield one.read_text(encoding="utf-8")
