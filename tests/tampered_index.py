@@ -47,6 +47,10 @@ def index_with_a_reason_of_another_video(folder: Path) -> None:
     _index(folder, reason="The file is cut; the tracks end where it ends.")
 
 
+def index_missing(folder: Path) -> None:
+    (folder.parent / "index.parquet").unlink()
+
+
 def _index_with(folder: Path, column: str, value: object) -> None:
     """The index again, with the encodings of the format and that value in every row."""
     path = folder.parent / "index.parquet"
@@ -115,6 +119,7 @@ INDEX: list[Tampering] = [
     (index_with_a_path_as_reason, "index", True),
     (index_with_a_name_as_reason, "index", True),
     (index_with_a_reason_of_another_video, "index", True),
+    (index_missing, "files", True),
     (index_with_words_to_look_at, "index", True),
     (index_with_a_number_that_is_none, "index", True),
     (index_of_another_length, "index", True),

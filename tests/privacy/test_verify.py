@@ -245,6 +245,38 @@ def test_folders_that_are_none_are_a_wrong_usage(out: Path, tmp_path: Path) -> N
         verify(out, tmp_path / "links.csv")
 
 
+def test_a_missing_report_is_said_and_no_finding(out: Path) -> None:
+    (note,) = verify(out).notes
+    assert "report.html" in note
+    write_report(out)
+    report = verify(out)
+    assert report.ok
+    assert report.notes == ()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes of POSIX")
+def test_a_folder_that_everybody_may_change_is_said(out: Path) -> None:
+    write_report(out)
+    out.chmod(0o777)
+    (out / FIRST / "tracks.parquet").chmod(0o666)
+    report = verify(out)
+    assert report.ok
+    assert [note.split()[0] for note in report.notes] == ["2"]
+
+
+def test_attributes_of_the_output_folder_are_found(out: Path) -> None:
+    try:
+        os.setxattr(out, "user.name", NAME)
+    except (AttributeError, OSError):
+        pytest.skip("no extended attributes here")
+    assert [(f.where, f.check) for f in verify(out).findings] == [("the output folder", "files")]
+
+
+def test_a_link_to_the_output_folder_is_the_folder(out: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(out)
+    assert verify(tmp_path / "link").ok
+
+
 def test_progress_and_descriptions(out: Path) -> None:
     calls: list[tuple[int, int]] = []
     report = verify(out, progress=lambda done, all_: calls.append((done, all_)))

@@ -53,6 +53,8 @@ def verify(
             f"{report.left_out} were too short or too common to be looked for; "
             f"{report.unread} sources could not be opened, so only their names were looked for."
         )
+    for note in report.notes:
+        screen.note(note)
     screen.line(
         f"{counted(report.videos, 'video')}: "
         + (
@@ -70,6 +72,7 @@ def verify(
             "needles": report.needles,
             "needles_left_out": report.left_out,
             "sources_not_opened": report.unread,
+            "notes": list(report.notes),
         }
     )
     if not report.ok:

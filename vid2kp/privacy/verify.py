@@ -45,8 +45,8 @@ P = ParamSpec("P")
 Found = TypeVar("Found")
 
 CHECKS: Final = {
-    "files": "Every file and folder is a known deliverable, a plain file, without attributes.",
-    "times": "Every file and folder has the fixed time of 1980-01-01.",
+    "files": "Every file and folder is a known and plain one, without attributes; none is missing.",
+    "times": "Every file and folder, OUT itself too, has the fixed time of 1980-01-01.",
     "manifest": "The manifest holds known names and sentences; size and SHA-256 of files fit.",
     "tracks": "Columns, types, footer and each value of the tracks are those of the schema.",
     "frames": "Columns, types, footer and each value of the frames are those of the schema.",
@@ -60,6 +60,9 @@ CHECKS: Final = {
 """What is checked, in the order of the report."""
 
 _TOP_FILES: Final = {INDEX_FILE, REPORT_FILE}
+_NO_REPORT: Final = (
+    "There is no report.html. Python's vid2kp.convert writes none; vid2kp report OUT does."
+)
 _NEEDED: Final = (MANIFEST_FILE, TRACKS_FILE, FRAMES_FILE)
 _POSSIBLE: Final = {*_NEEDED, CLEAN_FILE, VIDEO_FILE}
 
@@ -75,6 +78,7 @@ class VerifyReport:
         needles: how many names, tag values and hashes were looked for; None without links.
         left_out: how many were too short or too common to be looked for.
         unread: how many sources could not be opened, so that only their names were looked for.
+        notes: what is nothing wrong in itself but should be known, one sentence each.
     """
 
     findings: tuple[Finding, ...]
@@ -83,6 +87,7 @@ class VerifyReport:
     needles: int | None = None
     left_out: int = 0
     unread: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -125,8 +130,14 @@ def verify(
             progress(done, len(videos))
     if (folder / INDEX_FILE).exists():
         run.attempt("index", INDEX_FILE, check_row_by_row, folder / INDEX_FILE, delivered)
+    else:
+        run.add("files", INDEX_FILE, "it is missing")
     if (folder / REPORT_FILE).exists():
         run.attempt("report", REPORT_FILE, _check_report, folder)
+    else:
+        run.notes.append(_NO_REPORT)
+    if run.open_to_all:
+        run.notes.append(f"{run.open_to_all} of its files and folders may be changed by everybody.")
     if needles is not None:
         _scan_all(run, folder, needles)
     return VerifyReport(
@@ -136,6 +147,7 @@ def verify(
         needles=None if needles is None else len(needles.texts),
         left_out=0 if needles is None else needles.left_out,
         unread=0 if needles is None else needles.unread,
+        notes=tuple(run.notes),
     )
 
 
@@ -145,6 +157,8 @@ class _Run:
 
     findings: list[Finding] = field(default_factory=list)
     checked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHECKS, 0))
+    notes: list[str] = field(default_factory=list)
+    open_to_all: int = 0
 
     def attempt(
         self, check: str, where: str, look: Callable[P, Found], *args: P.args, **kwargs: P.kwargs
@@ -181,6 +195,7 @@ def _sources(links: Path) -> list[Path]:
 def _check_top(run: _Run, folder: Path) -> list[Path]:
     """Checks what lies in the output folder; returns the folders of the videos."""
     videos = []
+    _check_entry(run, folder.resolve(), "the output folder")
     for path in sorted(folder.iterdir()):
         if PSEUDONYM.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
             videos.append(path)
@@ -196,6 +211,8 @@ def _check_top(run: _Run, folder: Path) -> list[Path]:
 def _check_entry(run: _Run, path: Path, where: str) -> None:
     run.attempt("files", where, _check_kind, path)
     run.attempt("times", where, _check_time, path)
+    if os.name == "posix" and not path.is_symlink():
+        run.open_to_all += bool(path.stat().st_mode & stat.S_IWOTH)
 
 
 def _check_kind(path: Path) -> None:
