@@ -54,7 +54,8 @@ the footer of every file and changes when an old reader could no longer follow.
   `time`, never distance × fps.
 - **`{clean_file}`** has the same columns. `state` says of every sample whether it is `observed`,
   `smoothed`, `interpolated` (it has a position but no confidence), or `swapped` (left and right
-  were exchanged); `missing` stays missing.
+  were exchanged). Outliers that were dropped are `interpolated`, or `missing` like what was never
+  seen.
 
 ## `{frames_file}`: what is known of each frame
 

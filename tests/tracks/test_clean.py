@@ -23,7 +23,7 @@ from vid2kp.tracks.store import FramesWriter, Pose, TracksWriter
 
 OBSERVED, MISSING, SMOOTHED, INTERPOLATED, SWAPPED = range(5)
 WRIST, OTHER_WRIST = INFANT22.index("right_wrist"), INFANT22.index("left_wrist")
-AS_SEEN = CleanOptions(passband=0, longest_gap=0)
+AS_SEEN = CleanOptions(passband=0, longest_gap=0, outliers=False)
 
 
 def write(
@@ -73,8 +73,9 @@ def test_the_raw_file_stays_and_the_clean_one_passes_the_verifier(tmp_path: Path
     facts = check_tracks(tmp_path / "clean.parquet", product="clean")
     assert (facts.frames == np.arange(120)).all()
     names = [step.name for step in facts.footer.processing]
-    assert names == ["exchange_sides", "smooth", "fill_gaps"]
-    assert facts.footer.processing[1].parameters["passband_hz"] == 6.0
+    assert names == ["exchange_sides", "drop_outliers", "smooth", "fill_gaps"]
+    assert facts.footer.processing[1].parameters["longest_s"] == 0.2
+    assert facts.footer.processing[2].parameters["passband_hz"] == 6.0
     assert summary.smoothed > 5000
     assert summary.interpolated > 50
 
@@ -153,6 +154,48 @@ def test_exchanged_sides_go_back_to_where_they_belong(tmp_path: Path) -> None:
     np.testing.assert_array_equal(kept.to_numpy()[1][:, 0], sure)
 
 
+def test_a_jump_is_dropped_filled_and_pulls_nobody_along(tmp_path: Path) -> None:
+    xy, confidence = moving_infant(60)
+    wrong = xy.copy()
+    wrong[30, WRIST] += (49, 0)
+    wrong[40:42, OTHER_WRIST] += (-35, 35)
+    raw = write(tmp_path, wrong, confidence)
+    clean = cleaned(raw)
+    (found, sure), state = clean.to_numpy(), clean.states()[:, 0]
+    assert np.abs(found[:, 0] - xy).max() < 3
+    assert state[30, WRIST] == state[40, OTHER_WRIST] == state[41, OTHER_WRIST] == INTERPOLATED
+    assert (state == INTERPOLATED).sum() == 3
+    assert np.isnan(sure[30, 0, WRIST])
+
+    unfilled = clean_tracks(raw, tmp_path / "open", options=CleanOptions(longest_gap=0))
+    assert unfilled.outliers == unfilled.missing == 3
+    assert unfilled.interpolated == 0
+    check_tracks(tmp_path / "open", product="clean")
+
+    kept = cleaned(raw, options=CleanOptions(outliers=False))
+    assert (kept.states() == SMOOTHED).all()
+    assert np.abs(kept.to_numpy()[0][[29, 31], 0, WRIST] - xy[[29, 31], WRIST]).max() > 5
+    assert "drop_outliers" not in [step.name for step in kept.footer.processing]
+
+
+def test_limits_of_outliers_follow_the_size_of_the_picture(tmp_path: Path) -> None:
+    xy, confidence = moving_infant(80)
+    xy[40:] *= 4
+    xy[20, WRIST] += (49, 0)  # a third of the torso
+    xy[60, WRIST] += (49, 0)  # a tenth of it
+    raw = write(tmp_path, xy, confidence, widths=np.repeat([640, 2560], 40))
+    state = cleaned(raw).states()[:, 0, WRIST]
+    assert state[20] == INTERPOLATED
+    assert state[60] == SMOOTHED
+
+
+def test_without_a_torso_no_outlier_can_be_told(tmp_path: Path) -> None:
+    xy, confidence = moving_infant(40)
+    xy[20, WRIST] += (49, 0)
+    confidence[:, INFANT22.index("neck")] = np.nan
+    assert clean_tracks(write(tmp_path, xy, confidence), tmp_path / "clean").outliers == 0
+
+
 def test_nothing_is_smoothed_or_filled_across_a_change_of_the_picture(tmp_path: Path) -> None:
     xy, confidence = moving_infant(40)
     xy[20:] *= 2
@@ -177,7 +220,7 @@ def test_without_a_frames_file_no_sides_are_exchanged(tmp_path: Path) -> None:
     raw = write_people(tmp_path, frames=20)
     (tmp_path / FRAMES_FILE).unlink()
     names = [step.name for step in cleaned(raw).footer.processing]
-    assert names == ["smooth", "fill_gaps"]
+    assert names == ["drop_outliers", "smooth", "fill_gaps"]
 
 
 def test_times_that_stand_still_do_no_harm(tmp_path: Path) -> None:
@@ -219,7 +262,12 @@ def test_the_command_tells_what_became_of_the_samples(
     report = json.loads(run.stdout)
     assert run.returncode == 0
     assert sum(report[name] for name in STATES) == 30 * len(INFANT22)
+    assert report["outliers"] == 0
     assert load_tracks(out).footer.product == "clean"
+    kept = tmp_path / "kept.parquet"
+    vid2kp_here(capsys, "clean", tmp_path / "video", "-o", kept, "--keep-outliers", "--keep-swaps")
+    names = [step.name for step in load_tracks(kept).footer.processing]
+    assert names == ["smooth", "fill_gaps"]
     again = vid2kp_here(capsys, "clean", out, "-o", tmp_path / "again.parquet")
     assert again.returncode == 1
     assert "clean already" in again.stderr

@@ -1,4 +1,4 @@
-"""``vid2kp clean``: a second product with sides put right, smoothed, short gaps filled."""
+"""``vid2kp clean``: a second product, put right, smoothed, with short gaps filled."""
 
 from __future__ import annotations
 
@@ -28,10 +28,13 @@ def clean(
     keep_swaps: Annotated[
         bool, typer.Option("--keep-swaps", help="Leave exchanged left and right as they are.")
     ] = False,
+    keep_outliers: Annotated[
+        bool, typer.Option("--keep-outliers", help="Leave samples that jump away and back.")
+    ] = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Put sides right, smooth, and fill short gaps, into a file of its own.
+    """Put sides right, drop outliers, smooth, and fill short gaps, into a file of its own.
 
     The raw tracks stay as they are; every changed sample is marked in the column state.
     """
@@ -42,12 +45,17 @@ def clean(
     summary = clean_tracks(
         tracks / TRACKS_FILE if tracks.is_dir() else tracks,
         out,
-        options=CleanOptions(passband=passband, longest_gap=longest_gap, swaps=not keep_swaps),
+        options=CleanOptions(
+            passband=passband,
+            longest_gap=longest_gap,
+            swaps=not keep_swaps,
+            outliers=not keep_outliers,
+        ),
     )
     counts = asdict(summary)
-    frames = counts.pop("frames")
+    frames, outliers = counts.pop("frames"), counts.pop("outliers")
     whole = max(sum(counts.values()), 1)
     rows = [(name, count, f"{count / whole:.1%}") for name, count in counts.items()]
     screen.table(("keypoints", "number", "share"), rows)
-    screen.line(f"{frames:,} frames.")
+    screen.line(f"{frames:,} frames; {outliers:,} outliers dropped.")
     screen.document(asdict(summary))

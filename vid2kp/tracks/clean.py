@@ -1,4 +1,4 @@
-"""Raw tracks to a second, clean product: sides put right, smoothed, short gaps filled.
+"""Raw tracks to a second, clean product: sides put right, outliers dropped, smoothed, gaps filled.
 
 The raw file is only read. Every sample that is not as it was seen says so in ``state``, and the
 footer lists the steps and their parameters.
@@ -16,7 +16,14 @@ import pyarrow as pa
 from vid2kp.errors import TracksError, UsageError
 from vid2kp.tracks.footer import Footer, Step
 from vid2kp.tracks.load import iter_frames, load_frames, read_tracks_footer
-from vid2kp.tracks.repair import Samples, exchange_sides, fill_gaps, smooth_samples
+from vid2kp.tracks.outliers import FASTEST, LEAST, LONGEST, TIMES_USUAL
+from vid2kp.tracks.repair import (
+    Samples,
+    drop_outliers,
+    exchange_sides,
+    fill_gaps,
+    smooth_samples,
+)
 from vid2kp.tracks.schema import FRAMES_FILE, INFANT, MISSING, STATES, swapped_pairs
 from vid2kp.tracks.smooth import half_gain
 from vid2kp.tracks.store import Pose, TracksWriter
@@ -32,11 +39,13 @@ class CleanOptions:
         longest_gap: seconds; longer gaps stay empty. 0 fills none.
         swaps: put keypoints back whose left and right were exchanged, where the frames file says
             so.
+        outliers: drop samples that are somewhere else for an instant (`vid2kp.tracks.outliers`).
     """
 
     passband: float = 6.0
     longest_gap: float = 0.2
     swaps: bool = True
+    outliers: bool = True
 
     def __post_init__(self) -> None:
         if self.passband != 0 and not 0.1 <= self.passband <= 100:
@@ -56,6 +65,7 @@ class CleanSummary:
         interpolated: filled in; they have no confidence.
         swapped: exchanged with the other side, and smoothed with the rest.
         missing: still missing.
+        outliers: were dropped; they are among the missing or, filled in, the interpolated ones.
     """
 
     frames: int
@@ -64,6 +74,7 @@ class CleanSummary:
     interpolated: int
     swapped: int
     missing: int
+    outliers: int
 
 
 def clean_tracks(
@@ -111,8 +122,13 @@ def clean_tracks(
     breaks = np.zeros(len(frames), dtype=int) if rows is None else _breaks(rows)
     if rows is not None and options.swaps and INFANT in people:
         exchange_sides(people[INFANT], _swapped(rows, footer))
+    outliers = 0
     for samples in people.values():
         here = slice(samples.start, samples.start + len(samples))
+        if options.outliers:
+            outliers += drop_outliers(
+                samples, times[here], breaks[here], footer.skeleton, alive=alive
+            )
         if options.passband:
             smooth_samples(
                 samples, times[here], breaks[here], passband=options.passband, alive=alive
@@ -123,7 +139,7 @@ def clean_tracks(
             writer.write(int(frame), float(time), dict(_poses(people, i)))
             alive()
         writer.finish(_clean_footer(footer, options, knows_swaps=rows is not None))
-    return _summary(len(frames), people)
+    return _summary(len(frames), people, outliers)
 
 
 def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray, dict[str, Samples]]:
@@ -191,6 +207,19 @@ def _clean_footer(footer: Footer, options: CleanOptions, *, knows_swaps: bool) -
     steps = []
     if options.swaps and knows_swaps:
         steps.append(Step("exchange_sides", {"told_by": "frames"}))
+    if options.outliers:
+        steps.append(
+            Step(
+                "drop_outliers",
+                {
+                    "method": "there_and_back",
+                    "longest_s": LONGEST,
+                    "least_torsos": LEAST,
+                    "least_torsos_per_s": FASTEST,
+                    "times_usual": TIMES_USUAL,
+                },
+            )
+        )
     if options.passband:
         steps.append(
             Step(
@@ -208,9 +237,10 @@ def _clean_footer(footer: Footer, options: CleanOptions, *, knows_swaps: bool) -
     return replace(footer, product="clean", processing=(*footer.processing, *steps))
 
 
-def _summary(frames: int, people: dict[str, Samples]) -> CleanSummary:
+def _summary(frames: int, people: dict[str, Samples], outliers: int) -> CleanSummary:
     counts = sum(
         (np.bincount(s.state.ravel(), minlength=len(STATES)) for s in people.values()),
         start=np.zeros(len(STATES), dtype=int),
     )
-    return CleanSummary(frames, **{name: int(counts[i]) for i, name in enumerate(STATES)})
+    by_state = {name: int(counts[i]) for i, name in enumerate(STATES)}
+    return CleanSummary(frames, **by_state, outliers=outliers)

@@ -1,5 +1,6 @@
-"""What cleaning does to the samples of one individual: exchange sides, smooth, fill gaps.
+"""What cleaning does to the samples of one individual.
 
+It exchanges sides, drops outliers, smooths, and fills gaps.
 Every function changes a `Samples` in place and marks what it changed in its ``state``.
 """
 
@@ -11,11 +12,14 @@ from typing import Final
 
 import numpy as np
 
+from vid2kp.pose.skeleton import Skeleton
+from vid2kp.tracks.outliers import find_outliers
 from vid2kp.tracks.schema import INTERPOLATED, MISSING, OBSERVED, SMOOTHED, STATES, SWAPPED
+from vid2kp.tracks.series import torso_lengths
 from vid2kp.tracks.smooth import LEAST_SAMPLES, smooth
 
 JOINED: Final = 0.2
-"""Seconds between two samples beyond which smoothing treats them as strangers."""
+"""Seconds between two samples beyond which they are strangers to each other."""
 
 _SURE: Final = 0.25  # share of a keypoint's samples that count less than fully
 _LEAST_WEIGHT: Final = 0.1
@@ -61,6 +65,41 @@ def exchange_sides(samples: Samples, swapped: Mapping[int, Sequence[int]]) -> No
         samples.state[row, here[found]] = mark
 
 
+def drop_outliers(
+    samples: Samples,
+    times: np.ndarray,
+    breaks: np.ndarray,
+    skeleton: Skeleton,
+    *,
+    alive: Callable[[], None],
+) -> int:
+    """Drops samples that are somewhere else and back at once; they are missing then.
+
+    Args:
+        samples: of one individual. Where its torso was never seen, nothing can be told: all stay.
+        times: (n,) seconds of its frames.
+        breaks: (n,) counts the changes of the picture's size: nothing is compared across one.
+        skeleton: the keypoint set.
+        alive: called after each keypoint.
+
+    Returns:
+        how many were dropped.
+    """
+    times = _increasing(times)
+    torso = _usual_torso(samples, breaks, skeleton)
+    dropped = 0
+    for k in range(samples.xy.shape[1]):
+        found, run = _runs(samples, k, times, breaks)
+        found, run = found[torso[found] > 0], run[torso[found] > 0]
+        xy = samples.xy[found, k] / torso[found, None]
+        out = found[find_outliers(times[found], xy, run)]
+        samples.xy[out, k] = samples.confidence[out, k] = np.nan
+        samples.state[out, k] = STATES.index(MISSING)
+        dropped += len(out)
+        alive()
+    return dropped
+
+
 def smooth_samples(
     samples: Samples,
     times: np.ndarray,
@@ -80,9 +119,7 @@ def smooth_samples(
     """
     times = _increasing(times)
     for k in range(samples.xy.shape[1]):
-        found = np.flatnonzero(np.isfinite(samples.xy[:, k, 0]))
-        stranger = (np.diff(times[found]) > JOINED) | (np.diff(breaks[found]) != 0)
-        run = np.append(0, np.cumsum(stranger))[: len(found)]
+        found, run = _runs(samples, k, times, breaks)
         enough = np.bincount(run, minlength=1) >= LEAST_SAMPLES
         found, run = found[enough[run]], (np.cumsum(enough) - 1)[run[enough[run]]]
         if len(found):
@@ -125,6 +162,26 @@ def fill_gaps(
         samples.xy[at, k] = (1 - along) * samples.xy[a, k] + along * samples.xy[b, k]
         samples.confidence[at, k] = np.nan
         samples.state[at, k] = STATES.index(INTERPOLATED)
+
+
+def _runs(
+    samples: Samples, k: int, times: np.ndarray, breaks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) rows of a keypoint's samples, and (N,) the run that each belongs to: 0, 1, …."""
+    found = np.flatnonzero(np.isfinite(samples.xy[:, k, 0]))
+    stranger = (np.diff(times[found]) > JOINED) | (np.diff(breaks[found]) != 0)
+    return found, np.append(0, np.cumsum(stranger))[: len(found)]
+
+
+def _usual_torso(samples: Samples, breaks: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(n,) median length of the torso while the picture keeps its size; NaN = never seen."""
+    lengths = torso_lengths(samples.xy.astype(np.float64), skeleton)
+    usual = np.full(len(samples), np.nan)
+    for piece in np.unique(breaks):
+        known = lengths[(breaks == piece) & np.isfinite(lengths)]
+        if len(known):
+            usual[breaks == piece] = np.median(known)
+    return usual
 
 
 def _weights(confidence: np.ndarray) -> np.ndarray:
