@@ -299,7 +299,8 @@ def _figures(row: Row) -> str:
         ("Others in view", f"{row['seconds_with_others']:.1f} s", "more than one person is seen"),
         ("Damaged data", suspect,
          "near errors of the file"),
-        ("View changes", f"{row['view_changes']:,}", "the network had to look elsewhere"),
+        ("View changes", "–" if row["view_changes"] is None else f"{row['view_changes']:,}",
+         "the network had to look elsewhere"),
     ]  # fmt: skip
     body = "".join(
         f'<tr><th scope="row">{a}</th><td class="number">{b}</td><td>{c}</td></tr>'

@@ -25,6 +25,7 @@ JOINTS: Final = tuple(
 _USABLE: Final = 0.75  # of the joints of a frame
 _BRIDGED: Final = 0.2  # seconds: a shorter interruption does not end a stretch
 _NEAR: Final = 0.2  # seconds between neighbours that tell of jitter
+_DIGITS: Final = 6  # after the point, of what is held against a limit
 
 COVERAGE: Final = {joint: f"coverage_{joint}" for joint in JOINTS}
 """The column of each joint: share of the frames in which it was seen, 0 to 1."""
@@ -48,9 +49,9 @@ def measure_quality(series: Series) -> dict[str, float | None]:
         ``seconds_with_others``: seconds in which more than one person is seen.
         ``frames_suspect``: frames near damaged data. ``frames_swapped``: frames in which sides
         look exchanged. ``view_changes``: how often the network had to look elsewhere, or the
-        picture changed its size. ``jitter``: how far a joint typically lies from the straight way
-        between the frames before and after, percent of the torso's length; None where too little
-        is seen.
+        picture changed its size; None where it is not told where it looked. ``jitter``: how far a
+        joint typically lies from the straight way between the frames before and after, percent of
+        the torso's length; None where too little is seen.
     """
     columns = [series.footer.skeleton.keypoints.index(j) for j in _joints(series)]
     observed = series.observed[:, columns]
@@ -102,22 +103,32 @@ class Rule:
 
     def told(self, row: Mapping[str, Any]) -> str:
         """What was found in words, "" where all is well."""
-        value = self.measure(row)
-        if value is None or (value >= self.limit if self.is_least else value <= self.limit):
+        measured = self.measure(row)
+        if measured is None:
             return ""
-        joint = worst_joint(row)
-        return self.words.format(
-            f"{value:.0%}" if self.unit == "share" else f"{value:.1f}",
-            joint=joint.replace("_", " ") if joint else "",
-        )
+        # The index has float32 numbers: 0.9 as it comes out of it is still 0.9.
+        value = round(measured, _DIGITS)
+        if value >= self.limit if self.is_least else value <= self.limit:
+            return ""
+        joint = worst_joint(row) if "{joint}" in self.words else None
+        return self.words.format(self._beside_limit(value), joint=(joint or "").replace("_", " "))
+
+    def _beside_limit(self, value: float) -> str:
+        """A value beyond the limit in as many digits as it takes to tell it from the limit."""
+        digits = 0 if self.unit == "share" else 1
+        while (text := self._text(value, digits)) == self._text(self.limit, digits):
+            digits += 1
+        return text
+
+    def _text(self, value: float, digits: int) -> str:
+        return f"{100 * value:.{digits}f} %" if self.unit == "share" else f"{value:.{digits}f}"
 
     @property
     def is_well(self) -> str:
         """When all is well, in words."""
-        limit = (
-            f"{self.limit:.0%}".replace("%", " %") if self.unit == "share" else f"{self.limit:g}"
+        return self.well.format(
+            self._text(self.limit, 0) if self.unit == "share" else f"{self.limit:g}"
         )
-        return self.well.format(limit)
 
 
 def worst_joint(row: Mapping[str, Any]) -> str | None:
@@ -243,8 +254,7 @@ def _longest_gap(series: Series) -> float:
     """From the last frame with the infant to the next; the ends of the video count as seen."""
     if not len(series):
         return 0.0
-    end = series.time[-1] + series.step
-    seen = np.concatenate([[series.time[0]], series.time[series.seen], [end]])
+    seen = np.concatenate([series.time[:1], series.time[series.seen], series.time[-1:]])
     gaps = np.diff(seen)
     # Frames that follow each other leave no gap between them.
     return float(gaps.max()) if gaps.max() > 1.5 * series.step else 0.0
@@ -260,8 +270,10 @@ def _longest_stretch(series: Series, usable: np.ndarray) -> float:
     return float((ends[np.append(broken, len(times) - 1)] - starts).max())
 
 
-def _view_changes(series: Series) -> int:
+def _view_changes(series: Series) -> int | None:
     views = series.view[np.isfinite(series.view).all(axis=1)]
+    if not len(views):
+        return None
     resized = (np.diff(series.size, axis=0) != 0).any(axis=1).sum()
     return int((np.diff(views, axis=0) != 0).any(axis=1).sum() + resized)
 

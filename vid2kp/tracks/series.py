@@ -29,6 +29,7 @@ class Series:
         swapped: (F,) bool, sides look exchanged.
         view: (F, 5) float32 left, top, width, height of what the network looked at and its
             rotation; NaN where it looked at nothing.
+        others: whether the file has tracks of others too, who are not here.
     """
 
     footer: Footer
@@ -41,6 +42,7 @@ class Series:
     ambiguous: np.ndarray
     swapped: np.ndarray
     view: np.ndarray
+    others: bool = False
 
     def __len__(self) -> int:
         return len(self.time)
@@ -63,8 +65,12 @@ class Series:
 
     @property
     def durations(self) -> np.ndarray:
-        """(F,) seconds for which each frame stands; a hole in the video belongs to no frame."""
-        steps = np.append(np.diff(self.time), self.step)
+        """(F,) seconds for which each frame stands: until the next one.
+
+        The last frame stands for none, as ``seconds`` of the index is its time: no part of a video
+        is longer than the whole. A hole in the video belongs to no frame.
+        """
+        steps = np.diff(self.time, append=self.time[-1:])
         return np.asarray(np.minimum(steps, 3 * self.step))
 
 
@@ -76,8 +82,10 @@ def read_series(tracks_path: Path, frames_path: Path) -> Series:
     """
     footer = read_tracks_footer(tracks_path)
     numbers, times, poses = [], [], []
+    others = False
     for posed in iter_frames(tracks_path):
         pose = posed.people[INFANT]
+        others |= len(posed.people) > 1
         numbers.append(posed.frame)
         times.append(posed.time)
         poses.append(np.column_stack([pose.xy, pose.confidence]))
@@ -103,6 +111,7 @@ def read_series(tracks_path: Path, frames_path: Path) -> Series:
             ],
             axis=-1,
         ),
+        others=others,
     )
 
 
