@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from console import vid2kp_here
-from people import moving_infant, write_people
+from people import footer, moving_infant, write_people
 from reported import CROWDED, FINE, UNEVEN, UNREADABLE, row_of, write_run
 
 from vid2kp.errors import UsageError
 from vid2kp.files import EPOCH
+from vid2kp.pose.skeleton import INFANT22
 from vid2kp.privacy.html_check import check_html
 from vid2kp.privacy.manifest import NOTICE
 from vid2kp.render import report, report_data
@@ -22,9 +23,11 @@ from vid2kp.render.report import write_report
 from vid2kp.render.report_data import read_detail
 from vid2kp.tracks.index import write_index
 from vid2kp.tracks.quality import RULES
-from vid2kp.tracks.schema import INDEX_FILE, TRACKS_FILE
+from vid2kp.tracks.schema import FRAMES_FILE, INDEX_FILE, INFANT, TRACKS_FILE
+from vid2kp.tracks.store import FramesWriter, Pose, TracksWriter
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+TRUNK = (["neck"], ["right_hip", "left_hip"])
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,30 @@ def numbers(text: str, name: str) -> dict[str, object]:
     assert found is not None
     content: dict[str, object] = json.loads(found[1])
     return content
+
+
+def rewrite_unit(folder: Path, *, unit: str, point: str) -> Path:
+    """Tracks of an infant as ``--normalise`` and ``--relative-only`` write them."""
+    xy, confidence = moving_infant(60)
+    neck, hips = (xy[:, [INFANT22.index(name) for name in names]].mean(axis=1) for names in TRUNK)
+    origin = {"top_left": 0, "mid_hip": hips[:, None], "median_mid_hip": np.median(hips, axis=0)}
+    length = np.median(np.hypot(*(neck - hips).T)) if unit == "torso" else 1
+    xy = (xy - origin[point]) / length
+    about = footer(position_unit=unit, point_of_reference=point)
+    folder.mkdir()
+    with (
+        TracksWriter(folder / TRACKS_FILE, INFANT22) as tracks,
+        FramesWriter(folder / FRAMES_FILE) as rows,
+    ):
+        for f in range(60):
+            tracks.write(f, f / 25, {INFANT: Pose(xy[f], confidence[f])})
+            rows.write(
+                f, f / 25, pts=f, width=640, height=480, suspect=False, people=1,
+                subject="certain",
+            )  # fmt: skip
+        tracks.finish(about)
+        rows.finish(about)
+    return folder / TRACKS_FILE
 
 
 def test_the_page_passes_the_verifier_and_tells_no_time(out: Path) -> None:
@@ -143,6 +170,67 @@ def test_tracks_that_say_nothing_of_the_picture_are_shown_too(tmp_path: Path) ->
     assert numbers(text, FINE)["frame"] is None
     inside = read_detail(tmp_path / FINE)
     assert inside is not None and np.nanmean(np.abs(inside.xy - 0.5)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("unit", "point", "where", "wide"),
+    [
+        ("px", "top_left", "in the picture", r"\d{3} pixels"),
+        ("torso", "median_mid_hip", "around the usual place of the hips", r"\d\.\d torso lengths"),
+        ("px", "mid_hip", "around the hips, which stay in the middle", r"\d{3} pixels"),
+        ("torso", "mid_hip", "around the hips, which stay in the middle", r"\d\.\d torso lengths"),
+    ],
+)
+def test_captions_say_from_where_and_in_what_positions_are_measured(
+    tmp_path: Path, unit: str, point: str, where: str, wide: str
+) -> None:
+    tracks = rewrite_unit(tmp_path / FINE, unit=unit, point=point)
+    write_index(tmp_path / INDEX_FILE, [row_of(tracks.parent)])
+    (figure,) = re.findall(
+        r'<figure class="ways">.*?</figure>', write_report(tmp_path).read_text("utf-8"), re.DOTALL
+    )
+    assert f"both ankles {where}" in figure
+    assert f"right and left, {where}." in figure
+    assert re.search(rf"What is shown\nis {wide} wide\.", figure)
+    assert (where == "in the picture") == ("picture" in figure)
+
+
+@pytest.mark.parametrize(("unit", "point"), [("px", "top_left"), ("torso", "mid_hip")])
+def test_the_circle_of_the_head_is_inside(tmp_path: Path, unit: str, point: str) -> None:
+    detail = read_detail(rewrite_unit(tmp_path / FINE, unit=unit, point=point).parent)
+    assert detail is not None
+    given = json.loads(detail.to_json())
+    heads = detail.xy[:, given["face"]].mean(axis=1)
+    size = np.array([detail.box.width, detail.box.height]) / detail.box.longer
+    assert given["head"] == pytest.approx(0.36 * detail.torso, abs=1e-4)
+    assert (heads - given["head"] >= 0).all()
+    assert (heads + given["head"] <= size).all()
+
+
+def test_the_player_says_that_it_draws_the_infant_alone(out: Path) -> None:
+    text = write_report(out).read_text(encoding="utf-8")
+    crowded, fine = (
+        text[text.index(f'id="v-{name}"') : text.index(f'id="d-{name}"')]
+        for name in (CROWDED, FINE)
+    )
+    assert "the infant alone is drawn" in crowded
+    assert "the infant alone is drawn" not in fine
+
+
+def test_one_length_of_a_video_stands_everywhere(out: Path) -> None:
+    text = write_report(out).read_text(encoding="utf-8")
+    section = text[text.index(f'id="v-{FINE}"') :]
+    assert numbers(text, FINE)["seconds"] == 3.96
+    assert "<span>0:04.0</span></summary>" in section
+    assert 'aria-valuemax="3.96"' in section
+    assert row_of(out / FINE)["usable_seconds"] <= row_of(out / FINE)["seconds"] + 1e-9
+
+
+def test_a_mark_at_the_very_end_can_be_seen(tmp_path: Path) -> None:
+    tracks = write_people(tmp_path / FINE, frames=11)  # the infant is not seen in the last frame
+    write_index(tmp_path / INDEX_FILE, [row_of(tracks.parent)])
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    assert '<path class="mark" d="M998.0 0H1000.0V100H998.0Z"/>' in text
 
 
 def test_single_points_far_away_do_not_make_everything_small(tmp_path: Path) -> None:

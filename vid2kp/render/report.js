@@ -5,7 +5,6 @@
   for (let i = 0; i < 64; i++) CODE[LETTERS.charCodeAt(i)] = i;
   const GRID = 4095;
   const LEVELS = 63;
-  const HEAD = 0.36; // radius of the circle that stands for the head, in torso lengths
   const RATES = [1, 0.5, 0.25, 2, 4];
   const players = [];
 
@@ -208,7 +207,7 @@
         pen.globalAlpha = 0.6;
         pen.lineWidth = 1.5;
         pen.beginPath();
-        pen.arc(mean((p) => p.x), mean((p) => p.y), HEAD * this.data.torso * scale, 0, 2 * Math.PI);
+        pen.arc(mean((p) => p.x), mean((p) => p.y), this.data.head * scale, 0, 2 * Math.PI);
         pen.stroke();
       }
       for (const [a, b] of this.data.limbs) {

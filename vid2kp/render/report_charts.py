@@ -70,7 +70,7 @@ def reach_limit(detail: Detail) -> float:
 
 
 def paths(detail: Detail) -> str:
-    """The ways of wrists and ankles in the picture."""
+    """The ways of wrists and ankles."""
     names = detail.series.footer.skeleton.keypoints
     width, height = (
         round(1000 * s / detail.box.longer) for s in (detail.box.width, detail.box.height)
@@ -84,7 +84,7 @@ def paths(detail: Detail) -> str:
                 lines.append(f'<path class="{side} {part}" d="{_path(_thinned(way))}"/>')
     return (
         f'<svg class="paths" viewBox="0 0 {width} {height}" role="img" '
-        'aria-label="Ways of both wrists and both ankles in the picture">'
+        f'aria-label="Ways of both wrists and both ankles {detail.where}">'
         + "".join(lines)
         + "</svg>"
     )
@@ -109,14 +109,14 @@ def _strip(content: str) -> str:
 
 def _across(detail: Detail, times: np.ndarray) -> np.ndarray:
     series = detail.series
-    return np.asarray(_WIDTH * times / (series.time[-1] + series.step or 1.0))
+    return np.asarray(_WIDTH * times / (series.time[-1] or 1.0))
 
 
 def _binned(detail: Detail, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """At most `_BINS` means over equal parts of the time; NaN where there is nothing."""
     series = detail.series
     bins = min(_BINS, len(series))
-    end = series.time[-1] + series.step or 1.0
+    end = series.time[-1] or 1.0
     # The little more: a time on the border of two parts belongs to the second.
     place = np.minimum((series.time / end * bins + 1e-6).astype(int), bins - 1)
     known = np.isfinite(values)
@@ -150,8 +150,8 @@ def _blocks(detail: Detail, flags: np.ndarray) -> str:
     """A bar for each time in which something holds, wide enough to be seen."""
     series = detail.series
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
-    ends = np.append(series.time, series.time[-1] + series.step)
-    left = _across(detail, ends[edges[::2]])
+    ends = np.append(series.time, series.time[-1:])
+    left = np.minimum(_across(detail, ends[edges[::2]]), _WIDTH - 2)
     right = np.maximum(_across(detail, ends[edges[1::2]]), left + 2)
     # What is so near that it cannot be told apart is one bar.
     first = np.append(True, left[1:] > right[:-1] + 1)

@@ -26,10 +26,16 @@ _LEVELS: Final = 63
 _LETTERS: Final = np.frombuffer(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", dtype=np.uint8
 )
+_HEAD: Final = 0.36  # radius of the circle that stands for the head, in torso lengths
 _MARGIN: Final = 0.1
 _SLIMMEST: Final = 0.75  # of the shown part: width to height
 _WIDEST: Final = 16 / 9
 _TORSO: Final = 0.2  # of the longer side, where none is known
+_REFERENCES: Final = {
+    "top_left": "in the picture",
+    "median_mid_hip": "around the usual place of the hips",
+    "mid_hip": "around the hips, which stay in the middle",
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,18 @@ class Detail:
         names = self.series.footer.skeleton.keypoints
         return tuple(n[0] if n.startswith(("right_", "left_")) else "m" for n in names)
 
+    @property
+    def where(self) -> str:
+        """From where positions are measured, in words."""
+        return _REFERENCES[self.series.footer.point_of_reference]
+
+    @property
+    def across(self) -> str:
+        """How wide the shown part is, in the unit of the tracks."""
+        if self.series.footer.position_unit == "torso":
+            return f"{self.box.width:.1f} torso lengths"
+        return f"{self.box.width:,.0f} pixels"
+
     def to_json(self) -> str:
         """The numbers of the player, always the same text for the same tracks."""
         skeleton = self.series.footer.skeleton
@@ -83,11 +101,12 @@ class Detail:
             "aspect": round(self.box.width / self.box.height, 4),
             "frame": self._frame(),
             "limbs": [limb for limb in skeleton.limbs if not set(limb) & set(skeleton.face)],
-            "face": _columns(skeleton, ("nose", "eye", "ear")),
+            "face": _face(skeleton),
+            "head": round(_HEAD * self.torso, 4),
             "trunk": _trunk(skeleton),
             "sides": "".join(self.sides),
             "torso": round(self.torso, 4),
-            "seconds": round(_seconds(self.series), 3),
+            "seconds": round(float(self.series.time[-1]), 3),
             **_times(self.series.time[shown]),
             "poses": _packed(self.xy[shown], self.series.confidence[shown]),
         }
@@ -116,20 +135,21 @@ def read_detail(folder: Path) -> Detail | None:
         # Frames of another size are shown as large as the first.
         first = max(series.footer.width, series.footer.height)
         xy = xy * (first / series.size.max(axis=1))[:, None, None]
-    box = _box(xy, series)
-    placed = box.place(xy)
-    lengths = torso_lengths(placed, series.footer.skeleton)
+    lengths = torso_lengths(xy, series.footer.skeleton)
     known = lengths[np.isfinite(lengths)]
+    torso = float(np.median(known)) if len(known) else None
+    box = _box(xy, series, torso)
     return Detail(
         series=series,
         box=box,
-        xy=placed,
-        torso=float(np.median(known)) if len(known) else _TORSO,
+        xy=box.place(xy),
+        torso=_TORSO if torso is None else torso / box.longer,
         every=-(-len(series) // MOST_POSES),
     )
 
 
-def _columns(skeleton: Skeleton, parts: tuple[str, ...]) -> list[int]:
+def _face(skeleton: Skeleton) -> list[int]:
+    parts = ("nose", "eye", "ear")
     return [i for i, name in enumerate(skeleton.keypoints) if name.endswith(parts)]
 
 
@@ -145,22 +165,29 @@ def _is_placed(series: Series) -> bool:
     return (series.footer.position_unit, series.footer.point_of_reference) == ("px", "top_left")
 
 
-def _seconds(series: Series) -> float:
-    return float(series.time[-1] + series.step)
-
-
-def _box(xy: np.ndarray, series: Series) -> Box:
-    """Where the infant moves, with some room around it."""
+def _box(xy: np.ndarray, series: Series, torso: float | None) -> Box:
+    """Where the infant moves and its head is drawn, with some room around it."""
     points = xy[np.isfinite(xy[..., 0])]
     if not len(points):
         return Box(-0.5, -0.5, float(series.footer.width), float(series.footer.height))
     # Single keypoints that were found far away do not make everything small.
-    low, high = np.percentile(points, 0.5, axis=0), np.percentile(points, 99.5, axis=0)
+    low, high = np.percentile(points, (0.5, 99.5), axis=0)
+    heads = _heads(xy, series.footer.skeleton)
+    if torso is not None and len(heads):
+        upper, lower = np.percentile(heads, (0.5, 99.5), axis=0)
+        low, high = np.minimum(low, upper - _HEAD * torso), np.maximum(high, lower + _HEAD * torso)
     width, height = np.maximum(high - low, 1e-6) + 2 * _MARGIN * max(*(high - low), 1e-6)
     height = max(height, width / _WIDEST)
     width = max(width, height * _SLIMMEST)
     middle = (low + high) / 2
     return Box(middle[0] - width / 2, middle[1] - height / 2, width, height)
+
+
+def _heads(xy: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(N, 2) middles of the face in the frames in which the player draws a head."""
+    face = xy[:, _face(skeleton)]
+    face = face[np.isfinite(face[..., 0]).sum(axis=1) > 1]
+    return np.asarray(np.nanmean(face, axis=1))
 
 
 def _times(times: np.ndarray) -> dict[str, object]:

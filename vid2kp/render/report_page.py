@@ -201,13 +201,16 @@ def section(row: Row, detail: Detail, *, is_open: bool) -> str:
     if row["usable_seconds"] is None:
         row = {**row, **measure_quality(detail.series)}
     name = row["pseudonym"]
-    end = clock(float(detail.series.time[-1] + detail.series.step))
+    end = clock(float(detail.series.time[-1]))
     reasons = "".join(f"<li>{escape(_sentences([text]))}</li>" for text in _reasons(row))
     look = f"<h4>Look because</h4><ul>{reasons}</ul>" if reasons else ""
     thinned = (
         f" Every {detail.every}. frame is shown here; skeleton.mp4 has all."
         if detail.every > 1
         else ""
+    )
+    alone = (
+        " Others are in the tracks too; the infant alone is drawn." if detail.series.others else ""
     )
     return f"""<details class="video" id="v-{name}"{" open" if is_open else ""}>
 <summary><h3><code>{name}</code></h3> {_status(row)} <span>{end}</span></summary>
@@ -224,10 +227,11 @@ def section(row: Row, detail: Detail, *, is_open: bool) -> str:
 </div>
 <p class="hint"><span class="key right"></span> the infant's right
 <span class="key left"></span> the infant's left</p>
-<p class="hint">What was not seen is not drawn.{thinned}</p>
+<p class="hint">What was not seen is not drawn.{alone}{thinned}</p>
 </div>
 <figure class="ways">{charts.paths(detail)}
-<figcaption>Ways of wrists (thick) and ankles (thin), right and left, in the picture.</figcaption>
+<figcaption>Ways of wrists (thick) and ankles (thin), right and left, {detail.where}. What is shown
+is {detail.across} wide.</figcaption>
 </figure>
 </div>
 <h4>Over time</h4>
@@ -264,7 +268,7 @@ def _timeline(name: str, detail: Detail) -> str:
         for title, what, _, low in strips
     )
     drawn = "".join(f'<div class="strip{low}">{svg}</div>' for _, _, svg, low in strips)
-    seconds = float(detail.series.time[-1] + detail.series.step)
+    seconds = float(detail.series.time[-1])
     ticks = "".join(f"<span>{clock(seconds * i / 4)}</span>" for i in range(5))
     return (
         f'<div class="timeline"><div class="labels">{labels}</div>'
