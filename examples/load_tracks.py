@@ -15,6 +15,7 @@ import numpy as np
 import vid2kp
 
 TRUTH = Path(__file__).parent / "infant" / "tracks.parquet"
+UNITS = {"px": "pixels", "torso": "torso lengths"}
 
 
 def main() -> None:
@@ -24,20 +25,25 @@ def main() -> None:
     print(f"{len(tracks.time)} frames, {tracks.time[-1]:.1f} s, {', '.join(tracks.individuals)}")
     print(tracks.to_pandas().head(len(names)).to_string(index=False))
 
-    # (frames, individuals, keypoints, 2) in pixels and (frames, individuals, keypoints); the infant
-    # is the first individual. Missing is NaN, which stays NaN in all that follows.
+    # (frames, individuals, keypoints, 2) and (frames, individuals, keypoints); the infant is the
+    # first individual. Missing is NaN, which stays NaN in all that follows.
     positions, confidence = tracks.to_numpy()
     infant = positions[:, 0]
     hips = infant[:, [names.index("right_hip"), names.index("left_hip")]].mean(axis=1)
-    torso = np.linalg.norm(infant[:, names.index("neck")] - hips, axis=-1)
-    print(f"\ntorso: {np.nanmedian(torso):.0f} pixels\n")
+    lengths = np.linalg.norm(infant[:, names.index("neck")] - hips, axis=-1)
+    if np.isnan(lengths).all():
+        print("\nNeck and hips were never seen together: there is no length to measure by.")
+        return
+    torso = np.nanmedian(lengths)
+    print(f"\ntorso: {torso:.3g} {UNITS[tracks.footer.position_unit]}\n")
     print("keypoint       seen  median speed (torso lengths/s)")
     for name in ("right_wrist", "left_wrist", "right_ankle", "left_ankle"):
-        path = infant[:, names.index(name)] / np.nanmedian(torso)
+        path = infant[:, names.index(name)] / torso
         # Times are true times: the frame rate may vary, so speed is never difference × fps.
         speed = np.linalg.norm(np.diff(path, axis=0), axis=-1) / np.diff(tracks.time)
         seen = np.mean(~np.isnan(confidence[:, 0, names.index(name)]))
-        print(f"{name:12} {seen:6.0%} {np.nanmedian(speed):8.2f}")
+        known = speed[~np.isnan(speed)]
+        print(f"{name:12} {seen:6.0%} {f'{np.median(known):8.2f}' if len(known) else '       –'}")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, help="CSV file")
     options = parser.parse_args()
     features = movement_features(pd.read_parquet(options.tracks))
-    if options.out:
+    if features.empty:
+        print(f"No features: the clip is shorter than a window, which is {WINDOW:g} s long.")
+    elif options.out:
         features.to_csv(options.out)
     else:
         print(features.T.to_string(float_format="%.3f"))
@@ -94,16 +96,13 @@ def movement_features(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def torso_length(x: pd.DataFrame, y: pd.DataFrame) -> float:
-    """Median distance from the neck to the middle of the hips: the unit of length of a body."""
+    """Median distance from the neck to the middle of the hips, NaN where they were never seen."""
     hips = ["right_hip", "left_hip"]
-    return float(
-        np.nanmedian(
-            np.hypot(
-                x["neck"] - x[hips].mean(axis=1, skipna=False),
-                y["neck"] - y[hips].mean(axis=1, skipna=False),
-            )
-        )
+    lengths = np.hypot(
+        x["neck"] - x[hips].mean(axis=1, skipna=False),
+        y["neck"] - y[hips].mean(axis=1, skipna=False),
     )
+    return float(pd.Series(lengths).median())
 
 
 def angle(x: pd.DataFrame, y: pd.DataFrame, a: str, b: str, c: str) -> pd.Series[float]:

@@ -84,3 +84,26 @@ def test_the_example_runs_on_the_example_clip(tmp_path: Path) -> None:
     seconds = load_tracks(EXAMPLES / "infant" / TRACKS_FILE).time[-1]
     assert len(table) == round(seconds) // 5
     assert table.notna().all().all()
+
+
+@pytest.mark.parametrize("frames", [0, 1, 60, 300])
+def test_what_cannot_be_told_is_said_in_one_line_without_a_warning(
+    tmp_path: Path, frames: int
+) -> None:
+    with TracksWriter(tmp_path / TRACKS_FILE, INFANT22) as writer:
+        for f in range(frames):
+            writer.write(f, f / 25, {})
+        writer.finish(people.footer())
+    script, out = EXAMPLES / "movement_features.py", tmp_path / "f.csv"
+    command = [sys.executable, "-W", "error", script, tmp_path / TRACKS_FILE, "-o", out]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    if frames < 300:
+        assert done.stdout.count("\n") == 1
+        assert "shorter than a window, which is 5 s long" in done.stdout
+        assert not out.exists()
+    else:
+        table = pd.read_csv(out, index_col=0)
+        assert (table.pop("seen") == 0).all()
+        assert table.isna().all().all()
