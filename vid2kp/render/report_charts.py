@@ -49,16 +49,19 @@ def mark_strips(detail: Detail) -> Iterable[tuple[str, str]]:
             yield name, _strip(_blocks(detail, flags))
 
 
-def reach_strip(detail: Detail, part: str) -> str:
+def reach_strip(detail: Detail, part: str, limit: float) -> str:
     """Over time: how far the right and the left of a pair are from the middle of the trunk.
 
-    The upper edge is `reach_limit` torso lengths.
+    Args:
+        detail: of the video.
+        part: of the pair, without its side.
+        limit: torso lengths at the upper edge, from `reach_limit`.
     """
     lines = []
     for side in _ENDS:
         reach = _reach(detail, f"{side}_{part}")
         if reach is not None:
-            lines.append(_line(detail, 1 - reach / reach_limit(detail), side))
+            lines.append(_line(detail, 1 - reach / limit, side))
     return _strip("".join(lines))
 
 

@@ -133,6 +133,7 @@ def _overview_row(row: Row, has_detail: bool, *, is_hidden: bool) -> str:
     link = f'<a href="#v-{name}">{label}</a>' if has_detail else label
     joint = worst_joint(row)
     usable, seconds = row["usable_seconds"], row["seconds"]
+    reasons = _reasons(row)
     cells = [
         (name, link),
         (row["status"], _status(row)),
@@ -145,7 +146,7 @@ def _overview_row(row: Row, has_detail: bool, *, is_hidden: bool) -> str:
             f"{escape(_plain(joint))} {_percent(row[COVERAGE[joint]])}" if joint else "–",
         ),
         (row[JITTER], "–" if row[JITTER] is None else f"{row[JITTER]:.1f} %"),
-        ("; ".join(_reasons(row)), escape(_sentences(_reasons(row))) or "–"),
+        ("; ".join(reasons), escape(_sentences(reasons)) or "–"),
     ]
     header, *rest = (_cell(value, text) for value, text in cells)
     first = header.replace("<td", '<th scope="row"', 1).replace("</td>", "</th>")
@@ -252,13 +253,13 @@ def _timeline(name: str, detail: Detail) -> str:
         (
             "Wrists",
             f"from the trunk, 0 to {limit:g} torsos",
-            charts.reach_strip(detail, "wrist"),
+            charts.reach_strip(detail, "wrist", limit),
             "",
         ),
         (
             "Ankles",
             f"from the trunk, 0 to {limit:g} torsos",
-            charts.reach_strip(detail, "ankle"),
+            charts.reach_strip(detail, "ankle", limit),
             "",
         ),
         *((title, "", strip, " low") for title, strip in charts.mark_strips(detail)),

@@ -68,11 +68,10 @@ class Tracks:
         """The keypoint set."""
         return self.footer.skeleton
 
-    @cached_property
+    @property
     def individuals(self) -> tuple[str, ...]:
         """The I names: ``infant``, then the others that were seen in any frame."""
-        names = self.table["individual"].unique().to_pylist()
-        return tuple(sorted(names, key=individual_rank))
+        return self._blocks.names
 
     @cached_property
     def frame(self) -> np.ndarray:
@@ -150,25 +149,43 @@ class Tracks:
         check_rows(self)
 
     @cached_property
-    def _blocks(self) -> _Blocks:
-        return _Blocks.of(self.table, self.skeleton, self.individuals)
+    def _blocks(self) -> Blocks:
+        return Blocks.of(self.table, self.skeleton)
 
 
 @dataclass(frozen=True)
-class _Blocks:
-    """Rows gathered by frame × individual: B blocks of K keypoints."""
+class Blocks:
+    """Rows gathered by frame × individual: B blocks of K keypoints in F frames.
 
-    frames: np.ndarray  # (F,) int32
-    times: np.ndarray  # (F,) float64
-    frame_index: np.ndarray  # (B,) into frames
-    individual: np.ndarray  # (B,) into the names
-    xy: np.ndarray  # (B, K, 2) float32
-    confidence: np.ndarray  # (B, K) float32
-    state: np.ndarray  # (B, K) int8
+    Attributes:
+        names: of the individuals.
+        frames: (F,) int32 decoder ordinals.
+        times: (F,) float64 seconds since the first frame.
+        frame_index: (B,) indices into ``frames``.
+        individual: (B,) indices into ``names``.
+        xy: (B, K, 2) float32, NaN = missing.
+        confidence: (B, K) float32, NaN = missing or interpolated.
+        state: (B, K) int8, indices into `schema.STATES`.
+    """
+
+    names: tuple[str, ...]
+    frames: np.ndarray
+    times: np.ndarray
+    frame_index: np.ndarray
+    individual: np.ndarray
+    xy: np.ndarray
+    confidence: np.ndarray
+    state: np.ndarray
 
     @classmethod
-    def of(cls, table: pa.Table, skeleton: Skeleton, names: tuple[str, ...]) -> _Blocks:
+    def of(cls, table: pa.Table, skeleton: Skeleton) -> Blocks:
+        """Gathers the rows of whole frames.
+
+        Raises:
+            TracksError: they are not in order, or hold a name that the footer does not know.
+        """
         count = len(skeleton)
+        names = tuple(sorted(table["individual"].unique().to_pylist(), key=individual_rank))
         table = table.combine_chunks()
         keypoint = _codes(table["keypoint"], skeleton.keypoints)
         if len(keypoint) % count or (keypoint.reshape(-1, count) != np.arange(count)).any():
@@ -179,6 +196,7 @@ class _Blocks:
             raise TracksError("The rows of the tracks are not in the order of the frames.")
         x, y, confidence = (_floats(table[name]).reshape(-1, count) for name in _VALUES)
         return cls(
+            names=names,
             frames=frames,
             times=table["time"].to_numpy()[::count][first],
             frame_index=index,
@@ -284,6 +302,16 @@ def iter_frames(path: str | Path) -> Iterator[PosedFrame]:
     Raises:
         TracksError: there is no such file, or it does not follow the schema.
     """
+    for blocks in iter_blocks(path):
+        yield from _posed(blocks)
+
+
+def iter_blocks(path: str | Path) -> Iterator[Blocks]:
+    """The frames of a tracks file as arrays, some thousand whole frames after the other.
+
+    Raises:
+        TracksError: there is no such file, or it does not follow the schema.
+    """
     with _parquet(Path(path), _WORDS) as file:
         skeleton = check_tracks_file(file).skeleton
         rest = TRACKS_SCHEMA.empty_table()
@@ -292,8 +320,8 @@ def iter_frames(path: str | Path) -> Iterator[PosedFrame]:
             # Files written by others may cut a frame in two: its rows wait for the next group.
             whole = _rows_before_last_frame(rows)
             rest = rows.slice(whole)
-            yield from _posed(rows.slice(0, whole), skeleton)
-        yield from _posed(rest, skeleton)
+            yield Blocks.of(rows.slice(0, whole), skeleton)
+        yield Blocks.of(rest, skeleton)
 
 
 class FrameSize(NamedTuple):
@@ -322,11 +350,8 @@ def iter_frame_sizes(path: str | Path) -> Iterator[FrameSize]:
             size = (int(width[-1]), int(height[-1])) if len(frame) else size
 
 
-def _posed(rows: pa.Table, skeleton: Skeleton) -> Iterator[PosedFrame]:
-    if not rows.num_rows:
-        return
-    names = tuple(rows["individual"].unique().to_pylist())
-    blocks = _Blocks.of(rows, skeleton, names)
+def _posed(blocks: Blocks) -> Iterator[PosedFrame]:
+    names = blocks.names
     edges = np.searchsorted(blocks.frame_index, np.arange(len(blocks.frames) + 1))
     for i, (frame, time) in enumerate(zip(blocks.frames, blocks.times, strict=True)):
         people = {

@@ -9,7 +9,7 @@ import numpy as np
 
 from vid2kp.errors import TracksError
 from vid2kp.pose.skeleton import Skeleton
-from vid2kp.tracks.load import iter_frames, load_frames, read_tracks_footer
+from vid2kp.tracks.load import iter_blocks, load_frames, read_tracks_footer
 from vid2kp.tracks.schema import INFANT, SUBJECTS, Footer
 
 
@@ -81,24 +81,25 @@ def read_series(tracks_path: Path, frames_path: Path) -> Series:
         TracksError: the files do not follow the schema, or tell of different frames.
     """
     footer = read_tracks_footer(tracks_path)
-    numbers, times, poses = [], [], []
-    others = False
-    for posed in iter_frames(tracks_path):
-        pose = posed.people[INFANT]
-        others |= len(posed.people) > 1
-        numbers.append(posed.frame)
-        times.append(posed.time)
-        poses.append(np.column_stack([pose.xy, pose.confidence]))
+    numbers, times, others = [np.empty(0, np.int32)], [np.empty(0)], False
+    xy = [np.empty((0, len(footer.skeleton), 2), np.float32)]
+    confidence = [np.empty((0, len(footer.skeleton)), np.float32)]
+    for blocks in iter_blocks(tracks_path):
+        infant = np.array([name == INFANT for name in blocks.names], bool)[blocks.individual]
+        numbers.append(blocks.frames[blocks.frame_index[infant]])
+        times.append(blocks.times[blocks.frame_index[infant]])
+        xy.append(blocks.xy[infant])
+        confidence.append(blocks.confidence[infant])
+        others |= not infant.all()
     rows = load_frames(frames_path)
-    if not np.array_equal(rows["frame"].to_numpy(), numbers):
+    if not np.array_equal(rows["frame"].to_numpy(), np.concatenate(numbers)):
         raise TracksError("Tracks and frames tell of different frames.")
-    samples = np.array(poses, dtype=np.float32).reshape(-1, len(footer.skeleton), 3)
     subject = rows["subject"].to_numpy(zero_copy_only=False)
     return Series(
         footer=footer,
-        time=np.array(times, dtype=np.float64),
-        xy=samples[..., :2],
-        confidence=samples[..., 2],
+        time=np.concatenate(times),
+        xy=np.concatenate(xy),
+        confidence=np.concatenate(confidence),
         size=np.stack([rows["width"].to_numpy(), rows["height"].to_numpy()], axis=-1),
         suspect=rows["suspect"].to_numpy(),
         people=rows["people"].to_numpy(),
