@@ -330,7 +330,7 @@ def _write_tracks(
                 width=spooled.width,
                 height=spooled.height,
                 suspect=spooled.suspect,
-                people=len(spooled.identities) + len(nearby),
+                people=len(spooled.identities) + first.company.out_of_view(spooled.frame),
                 subject=subject,
                 view=None if options.profile.hides_place else spooled.view,
                 rotation=spooled.rotation,

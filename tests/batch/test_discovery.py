@@ -51,12 +51,13 @@ def test_inputs_keep_their_order_and_paths_are_absolute(
     assert discover(["b.mp4", "a"]) == [b, a]
 
 
-def test_earlier_results_are_not_videos(tmp_path: Path) -> None:
+def test_skeleton_videos_of_earlier_results_are_no_recordings(tmp_path: Path) -> None:
     recording = put(tmp_path / "ward" / "a.mp4")
-    for name in ("manifest.json", "tracks.parquet", "skeleton.mp4", "more/b.mp4"):
-        put(tmp_path / "ward" / "earlier" / "results" / name)
-    put(tmp_path / "tracks.parquet")
-    assert discover([tmp_path]) == [recording]
+    beside = put(tmp_path / "ward" / "results" / "pseudonym" / "b.mp4")
+    own = put(tmp_path / "ward" / "skeleton.mp4")  # a recording of that name
+    for name in ("manifest.json", "tracks.parquet", "skeleton.mp4"):
+        put(beside.with_name(name))
+    assert set(discover([tmp_path])) == {recording, beside, own}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links and odd names of POSIX")

@@ -38,6 +38,26 @@ def test_another_limb_is_missing_for_a_while_not_a_leap() -> None:
     assert np.isnan(blend(0, np.full((22, 2), np.nan), 5.5)).all()
 
 
+def test_what_is_silent_stays_so_when_the_view_changes_again() -> None:
+    shown, seen = infant(0.0), infant(0.0)
+    seen[4] += 300
+    blend = Blend()
+    blend.change(0, shown, seen, 5.0)
+    given = blend(0, seen, 5.4)
+    blend.change(0, given, seen, 5.4)
+    assert np.isnan(blend(0, seen, 5.9)[4]).all()
+    np.testing.assert_allclose(blend(0, seen, 6.1), seen, atol=1e-9)
+
+
+def test_another_body_silences_nothing() -> None:
+    shown = infant(0.0)
+    blend = Blend()
+    blend.change(0, shown, shown + 500, 5.0)
+    np.testing.assert_array_equal(blend(0, shown + 500, 5.1), shown + 500)
+    blend.change(0, shown, np.full_like(shown, np.nan), 6.0)
+    np.testing.assert_array_equal(blend(0, shown, 6.1), shown)
+
+
 def test_it_is_that_person_s_alone() -> None:
     shown = infant(0.0)
     blend = Blend()

@@ -6,7 +6,7 @@ import numpy as np
 from crowd import FPS, adult, infant, people
 
 from vid2kp.pose.choose import WEIGHTS, Candidate
-from vid2kp.pose.company import Company, CompanyOptions, Sightings, look_closer
+from vid2kp.pose.company import Company, CompanyOptions, Sight, Sightings, look_closer
 from vid2kp.pose.framing import View
 from vid2kp.pose.people import People
 from vid2kp.pose.skeleton import INFANT22
@@ -38,9 +38,22 @@ def test_a_twin_out_of_the_view_is_a_rival_while_it_is_there() -> None:
 
 
 def test_somebody_was_there_before_a_glance_saw_them() -> None:
-    sightings = Sightings({-1: (100, 132), -2: (400,)}, reach=50)
+    seen = [Sight(100, -1, False), Sight(132, -1, False), Sight(400, -2, False)]
+    sightings = Sightings(seen, reach=50)
     assert [sightings.at(frame) for frame in (49, 50, 182, 183)] == [(), (-1,), (-1,), ()]
     assert sightings.at(390) == (-2,)
+
+
+def test_one_who_walks_is_counted_once_and_who_is_in_view_not_at_all() -> None:
+    company = Company(INFANT22)
+    for i in range(8):  # so far between glances that each sees somebody new
+        followed, walker, twin = infant(i, 200), adult(400 * i, 500), infant(i, 330, seed=1)
+        company.glance(
+            32 * i, i, people(followed, walker, twin), followed, np.stack([followed, twin])
+        )
+    assert len(company.sightings().at(120)) > 2
+    assert company.sightings().out_of_view(120) == 1
+    assert company.sightings().out_of_view(1000) == 0
 
 
 def test_an_adult_is_there_but_no_rival() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from vid2kp.pose.estimate import (
 )
 from vid2kp.pose.lite import Lite
 from vid2kp.pose.openpose import OpenPose
+from vid2kp.pose.people import People
 from vid2kp.pose.skeleton import COCO18, INFANT22
 from vid2kp.pose.weights import Card, LoadedModel, Network
 
@@ -182,6 +185,27 @@ def test_out_of_memory_halves_the_batch(
     torch.testing.assert_close(estimator.maps(images).confidence, expected, rtol=0, atol=1e-5)
     assert sizes == [4, 2, 1, 1, 1, 1, 1]
     assert estimator.batch_size == 1
+
+
+def test_a_gpu_works_for_one_thread_after_the_other(
+    model: LoadedModel, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimator = Estimator(model, device="cpu", batch_size=1)
+    estimator.device = torch.device("cuda")  # what runs here is replaced below
+    at_once, most = [0], []
+
+    def busy(self: Estimator, batch: torch.Tensor) -> list[People]:
+        at_once[0] += 1
+        time.sleep(0.01)
+        most.append(at_once[0])
+        at_once[0] -= 1
+        return [People.none(len(self.skeleton))] * len(batch)
+
+    monkeypatch.setattr(Estimator, "_find", busy)
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(estimator.find, [images, images]))
+    assert [len(one) for one in both] == [len(images)] * 2
+    assert len(most) == 2 * len(images) and max(most) == 1
 
 
 def test_out_of_memory_for_one_image_is_an_error(

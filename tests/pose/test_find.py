@@ -7,7 +7,7 @@ import pytest
 
 from vid2kp.pose.estimate import Estimator
 from vid2kp.pose.find import Finder, Still, sample_still
-from vid2kp.pose.framing import crop
+from vid2kp.pose.framing import View, crop
 from vid2kp.pose.weights import load_model
 from vid2kp.training.scenes import Scene, SceneOptions
 from vid2kp.training.synthetic_video import VideoOptions
@@ -42,6 +42,23 @@ def test_another_view_is_looked_at_instead(finder: Finder, frames: list[Still]) 
     for one, other in zip(found, finder(frames, _views(240)), strict=True):
         assert one.keypoints.tobytes() == other.keypoints.tobytes()
     assert not np.array_equal(finder(frames, _views(320))[0].keypoints, found[0].keypoints)
+
+
+def test_what_was_forgotten_is_looked_at_anew(finder: Finder, frames: list[Still]) -> None:
+    finder.begin(frames, _views(240))
+    finder.forget()
+    assert not finder._begun
+    assert len(finder(frames, _views(240))) == len(frames)
+
+
+def test_an_error_of_what_was_begun_comes_out_when_it_is_asked_for(frames: list[Still]) -> None:
+    def sample(still: Still, view: View) -> np.ndarray:
+        raise RuntimeError("no picture")
+
+    finder = Finder(Estimator(load_model(), device="cpu"), sample)
+    finder.begin(frames, _views(240))
+    with pytest.raises(RuntimeError, match="no picture"):
+        finder(frames, _views(240))
 
 
 def test_other_pictures_do_not_take_what_was_begun(finder: Finder, frames: list[Still]) -> None:

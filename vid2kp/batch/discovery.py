@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vid2kp.errors import UsageError
+from vid2kp.tracks.schema import MANIFEST_FILE, TRACKS_FILE, VIDEO_FILE
 
 _EXTENSIONS = """
 .264 .265 .3g2 .3gp .asf .avi .divx .dv .f4v .flv .gxf .h264 .h265 .hevc .ivf .m1v .m2t
@@ -20,8 +21,8 @@ VIDEO_EXTENSIONS = frozenset(_EXTENSIONS.split())
 
 _WASTE = ("$RECYCLE.BIN", "System Volume Information")
 
-_RESULT = frozenset({"manifest.json", "tracks.parquet"})
-"""What lies in the folder of a video that was converted; its skeleton video is not converted."""
+_RESULT = frozenset({MANIFEST_FILE, TRACKS_FILE})
+"""What lies in the folder of a video that was converted; its skeleton video is no recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ def find_sources(inputs: Sequence[str | os.PathLike[str]], *, out: Path | None =
 
     A file that is named is taken whatever it is called. Folders are searched to the bottom for
     regular files with a `VIDEO_EXTENSIONS`, in any letter case; links to folders, hidden folders,
-    waste bins and earlier results are not entered, and the ``._`` files that macOS leaves are not
-    videos.
+    waste bins are not entered; skeleton videos of earlier results and the ``._`` files that macOS
+    leaves are not videos.
 
     Args:
         inputs: files and folders.
@@ -132,8 +133,7 @@ class _Walk:
         for name, folders, files in os.walk(folder, onerror=self._may_not_enter):
             here = Path(name)
             if _RESULT.issubset(files):
-                folders.clear()
-                continue
+                files = [file for file in files if file != VIDEO_FILE]
             folders[:] = sorted(filter(lambda n: self._is_to_enter(here / n), folders), key=_order)
             for file in sorted(files, key=_order):
                 if _is_called_a_video(file):

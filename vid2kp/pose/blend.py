@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vid2kp.pose.oks import Floats, body_size
 
@@ -41,11 +40,13 @@ class Blend:
         self._options = options or BlendOptions()
         self._identity: int | None = None
         self._offset: Floats = np.zeros((0, 2))
-        self._doubtful: NDArray[np.bool_] = np.zeros(0, bool)
+        self._silent_until: Floats = np.zeros(0)  # for each keypoint, seconds
         self._begin = 0.0
 
     def change(self, identity: int, shown: Floats, seen: Floats, time: float) -> None:
         """Takes note of a new view.
+
+        Where most keypoints lie elsewhere, it is another body that is seen, and nothing follows.
 
         Args:
             identity: of the person.
@@ -54,9 +55,16 @@ class Blend:
             time: of that frame, seconds.
         """
         offset = np.asarray(shown, np.float64) - seen
-        self._doubtful = np.hypot(*offset.T) > self._options.most * float(body_size(shown))
-        self._offset = np.where(np.isnan(offset) | self._doubtful[:, None], 0.0, offset)
-        self._identity, self._begin = identity, time
+        common = np.isfinite(offset[:, 0])
+        far = np.hypot(*offset.T) > self._options.most * float(body_size(shown))
+        if 2 * far.sum() > common.sum():
+            self.forget()
+            return
+        silent = np.where(far, time + self._options.silence, -np.inf)
+        if identity == self._identity:  # what was silent before stays so for its time
+            silent = np.maximum(silent, self._silent_until)
+        self._offset = np.where(common[:, None] & ~far[:, None], offset, 0.0)
+        self._identity, self._begin, self._silent_until = identity, time, silent
 
     def forget(self) -> None:
         """Nothing is to be made up for."""
@@ -66,8 +74,7 @@ class Blend:
         """The keypoints (K, 2) of a person at a time, made up for the latest change of view."""
         if identity != self._identity:
             return keypoints
-        since = time - self._begin
-        settled = np.asarray(keypoints + self._offset * np.exp(-since / self._options.release))
-        if since < self._options.silence:
-            settled[self._doubtful] = np.nan
+        left = np.exp(-(time - self._begin) / self._options.release)
+        settled = np.asarray(keypoints + self._offset * left)
+        settled[time < self._silent_until] = np.nan
         return settled

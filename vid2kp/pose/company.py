@@ -11,22 +11,19 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from vid2kp.pose.choose import Candidate, choose_infant
 from vid2kp.pose.find import Finder, Picture
-from vid2kp.pose.oks import Floats, body_size, without_copies
+from vid2kp.pose.oks import Floats, is_same, without_copies
 from vid2kp.pose.people import People
 from vid2kp.pose.skeleton import Skeleton
 from vid2kp.pose.track import Tracker, TrackOptions
 from vid2kp.pose.zoom import Zoom
-
-_NEAR = 0.3
-"""Keypoints of two sights of one person are, in the median, no further apart than this share of
-the body's size."""
 
 _BRIDGED = 4
 """Somebody is the same after this many glances without a sight."""
@@ -55,26 +52,45 @@ class CompanyOptions:
     glances: int = 2
 
 
-@dataclass(frozen=True)
-class Sightings:
-    """When somebody was in the picture, but not in the view.
+class Sight(NamedTuple):
+    """Somebody at a glance.
 
     Attributes:
-        frames: ordinals of the frames in which each person was seen, rising. The numbers of the
-            people are negative; those of the people followed closely are not.
-        reach: frames for which they were there before and after.
+        frame: decoder ordinal.
+        person: a negative number; those of the people followed closely are not negative.
+        in_view: whether the view shows that person as well.
     """
 
-    frames: Mapping[int, tuple[int, ...]]
+    frame: int
+    person: int
+    in_view: bool
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """When somebody else was in the picture.
+
+    Attributes:
+        sights: by rising frames.
+        reach: frames for which somebody was there before and after a glance.
+    """
+
+    sights: Sequence[Sight]
     reach: int
 
     def at(self, frame: int) -> tuple[int, ...]:
         """Numbers of those who were there in a frame."""
-        return tuple(
-            person
-            for person, seen in self.frames.items()
-            if bisect_left(seen, frame - self.reach) < bisect_right(seen, frame + self.reach)
-        )
+        return tuple({sight.person: None for sight in self._around(frame)})
+
+    def out_of_view(self, frame: int) -> int:
+        """How many were there out of the view: the most of the glances around a frame."""
+        glances = Counter(sight.frame for sight in self._around(frame) if not sight.in_view)
+        return max(glances.values(), default=0)
+
+    def _around(self, frame: int) -> Sequence[Sight]:
+        begin = bisect_left(self.sights, frame - self.reach, key=lambda sight: sight.frame)
+        end = bisect_right(self.sights, frame + self.reach, key=lambda sight: sight.frame)
+        return self.sights[begin:end]
 
 
 class Company:
@@ -94,7 +110,8 @@ class Company:
         )
         self._sights: Counter[int] = Counter()
         self._followed: Counter[int] = Counter()
-        self._frames: dict[int, list[int]] = {}  # in which somebody was seen
+        self._seen: list[Sight] = []
+        self._last: dict[int, int] = {}  # frame in which somebody was seen
         self._better = 0
 
     @property
@@ -102,7 +119,14 @@ class Company:
         """Of the whole frame at the next glance, in input sizes."""
         return self.options.scales[self._tracker.frames % len(self.options.scales)]
 
-    def glance(self, frame: int, time: float, people: People, followed: Floats | None) -> bool:
+    def glance(
+        self,
+        frame: int,
+        time: float,
+        people: People,
+        followed: Floats | None,
+        in_view: Sequence[Floats] | Floats = (),
+    ) -> bool:
         """Takes in who is in a whole frame.
 
         Args:
@@ -110,13 +134,16 @@ class Company:
             time: seconds.
             people: of the frame, in display pixels.
             followed: (K, 2) keypoints of who is followed, in the same frame; None for nobody.
+            in_view: (P, K, 2) everybody whom the view shows in that frame.
 
         Returns:
             Whether somebody else has been more likely the infant for several glances.
         """
         tracked = self._tracker.update(frame, time, people)
         for identity, keypoints in zip(tracked.identities, tracked.people.keypoints, strict=True):
-            self._frames.setdefault(identity, []).append(frame)
+            shown = any(is_same(keypoints, pose) for pose in in_view)
+            self._seen.append(Sight(frame, -1 - identity, shown))
+            self._last[identity] = frame
             self._sights[identity] += 1
             if followed is not None and is_same(keypoints, followed):
                 self._followed[identity] += 1
@@ -128,8 +155,8 @@ class Company:
 
     def sightings(self) -> Sightings:
         """Everybody but the one who was followed."""
-        others = [i for i in self._frames if 2 * self._followed[i] <= self._sights[i]]
-        return Sightings({-1 - i: tuple(self._frames[i]) for i in others}, self.options.reach)
+        others = {-1 - i for i in self._sights if 2 * self._followed[i] <= self._sights[i]}
+        return Sightings([one for one in self._seen if one.person in others], self.options.reach)
 
     def rivals(self, infant: Candidate) -> frozenset[int]:
         """Numbers, as in `sightings`, of those who might be the infant as well.
@@ -156,7 +183,7 @@ class Company:
         there = [
             person
             for person in self._people()
-            if any(self._frames[i][-1] >= frame - self.options.reach for i in person.identities)
+            if any(self._last[i] >= frame - self.options.reach for i in person.identities)
         ]
         if not there or self._is_followed(there[0]):
             return False
@@ -198,12 +225,3 @@ def look_closer(
         np.concatenate([one.score for one in there]),
     )
     return together[without_copies(together, find.skeleton)]
-
-
-def is_same(one: Floats, other: Floats) -> bool:
-    """Whether two poses of one frame, (K, 2) each, are of the same person."""
-    common = ~np.isnan(one[:, 0]) & ~np.isnan(other[:, 0])
-    if common.sum() < 3:
-        return False
-    distance = float(np.median(np.hypot(*(one[common] - other[common]).T)))
-    return distance < _NEAR * float(min(body_size(one), body_size(other)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from typing import Literal, TypeVar
 
@@ -84,6 +85,7 @@ class Estimator:
             raise UsageError("The batch size must be at least 1.")
         self.parse_options = parse_options or ParseOptions()
         self.lanes = Lanes()
+        self._alone = threading.Lock()  # a GPU works for one thread after the other
         self._numbers = _NUMBERS[self.precision]
         self._normalise = model.network.normalise
         self._stride = model.network.stride
@@ -160,13 +162,14 @@ class Estimator:
         while begin < len(images) or not results:
             batch = images[begin : begin + self.batch_size]
             try:
-                results.append(work(batch))
+                with self._alone:
+                    results.append(work(batch))
                 begin += len(batch)
             except torch.OutOfMemoryError:
                 if len(batch) <= 1:
                     raise
                 torch.cuda.empty_cache()
-                self.batch_size = len(batch) // 2
+                self.batch_size = min(self.batch_size, len(batch) // 2)
         return results
 
     def _find(self, images: Tensor) -> list[People]:

@@ -88,7 +88,7 @@ class Finder(Generic[Picture]):
         self.estimator = estimator
         self._sampler = sampler
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="foresight")
-        self._begun: deque[_Begun[Picture]] = deque(maxlen=_AHEAD)
+        self._begun: deque[_Begun[Picture]] = deque()
 
     @property
     def skeleton(self) -> Skeleton:
@@ -97,7 +97,14 @@ class Finder(Generic[Picture]):
 
     def begin(self, frames: Sequence[Picture], views: Sequence[View]) -> None:
         """Start with what will probably be asked for next, and return at once."""
+        while len(self._begun) >= _AHEAD:
+            self._begun.popleft().people.cancel()
         self._begun.append(_Begun(frames, views, self._thread.submit(self._find, frames, views)))
+
+    def forget(self) -> None:
+        """Nothing that was begun will be asked for."""
+        while self._begun:
+            self._begun.pop().people.cancel()
 
     def __call__(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
         """The people of each frame in display pixels; nobody where a picture is lost."""

@@ -19,6 +19,10 @@ _COPY_OKS = 0.6
 _COPY_COMMON = 3
 """Keypoints that two people must have in common to be compared as copies."""
 
+_NEAR = 0.3
+"""Keypoints of two sights of one person are, in the median, no further apart than this share of
+the body's size."""
+
 
 def body_size(keypoints: Floats) -> NDArray[np.float64]:
     """The square root of the area that each person takes up.
@@ -90,3 +94,30 @@ def _is_copy(one: Floats, others: Floats, scale: Floats, sigmas: Floats) -> bool
     common = (~np.isnan(one[..., 0]) & ~np.isnan(others[..., 0])).sum(axis=-1)
     alike = oks(one, others, scale, sigmas)
     return bool(((alike > _COPY_OKS) & (common >= _COPY_COMMON)).any())
+
+
+def is_same(one: Floats, other: Floats) -> bool:
+    """Whether two poses of one frame, (K, 2) each, are of the same person."""
+    return _apart(one, other) < _NEAR
+
+
+def most_alike(one: Floats, others: Floats) -> Floats:
+    """Of the poses of one frame, (P, K, 2), that of the same person; all NaN where it is missing.
+
+    Args:
+        one: (K, 2) the person.
+        others: in the same unit.
+    """
+    distances = [_apart(one, other) for other in others]
+    nearest = int(np.argmin(distances)) if distances else -1
+    found = nearest >= 0 and distances[nearest] < _NEAR
+    return np.asarray(others[nearest] if found else np.full_like(one, np.nan))
+
+
+def _apart(one: Floats, other: Floats) -> float:
+    """Median distance of the keypoints that both have, in sizes of the smaller body."""
+    common = ~np.isnan(one[:, 0]) & ~np.isnan(other[:, 0])
+    if common.sum() < _COPY_COMMON:
+        return float("inf")
+    distance = float(np.median(np.hypot(*(one[common] - other[common]).T)))
+    return distance / max(float(min(body_size(one), body_size(other))), 1e-9)

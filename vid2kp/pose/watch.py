@@ -17,6 +17,7 @@ from vid2kp.pose.direction import TURNS, Direction
 from vid2kp.pose.estimate import Estimator
 from vid2kp.pose.find import Finder, Picture, Still, same_view, sample_still
 from vid2kp.pose.framing import View
+from vid2kp.pose.oks import most_alike
 from vid2kp.pose.people import People
 from vid2kp.pose.sight import Sight, overlap, worth
 from vid2kp.pose.track import Tracked, Tracker
@@ -114,13 +115,13 @@ class Watcher(Generic[Picture]):
                 for frame, found, view in zip(chunk, people, self._views(chunk), strict=True)
             ]
             infant = self._choice().infant
-            seen = self._blended(seen, infant)
+            given = self._blended(seen, infant)
             self._follow(seen, infant)
             if self._zooming:
                 self._glance(seen, infant)
-            self._before = seen[-1]
+            self._before = given[-1]
             self._chunks += 1
-            yield from seen
+            yield from given
             chunk = self._next_chunk(source) if following is None else following
 
     def _next_chunk(self, source: Iterator[Picture]) -> list[Picture]:
@@ -165,6 +166,7 @@ class Watcher(Generic[Picture]):
         size = (chunk[-1].width, chunk[-1].height)
         if size != self._size:
             self._size, self._before = size, None
+            self._blend.forget()
             self.zoom.forget()
         probe = chunk[:: self.zoom.options.probe]
         if not self._zooming:
@@ -188,6 +190,7 @@ class Watcher(Generic[Picture]):
         probe = chunk[:: self.zoom.options.probe]
         found = self._search_whole(probe)
         if found is None:
+            self._find.forget()
             return [People.none(len(self._find.skeleton)) for _ in chunk]
         self._approach(probe, found)
         if self._turn_again:
@@ -292,26 +295,23 @@ class Watcher(Generic[Picture]):
 
     def _take_over(self, before: Seen[Picture], view: View, infant: frozenset[int]) -> None:
         """Looks at the frame before a change of the view once more, through the new one."""
-        self._blend.forget()
         shown = _pose_of(before, infant)
         if shown is None:
+            self._blend.forget()
             return
         (again,) = self._find([before.frame], [view])
-        near = [pose for pose in again.keypoints if overlap([Sight(pose, 1.0)], [shown[1]])]
-        if near:
-            self._blend.change(shown[0], shown[1].keypoints, near[0], before.frame.time)
+        identity, (pose, _) = shown
+        self._blend.change(identity, pose, most_alike(pose, again.keypoints), before.frame.time)
 
     def _settled(self, one: Seen[Picture]) -> Tracked:
         people, identities = one.tracked.people, one.tracked.identities
-        keypoints = [
-            self._blend(identity, pose, one.frame.time)
-            for identity, pose in zip(identities, people.keypoints, strict=True)
-        ]
-        if not keypoints:
-            return one.tracked
-        moved = np.stack(keypoints).astype(np.float32)
+        moved = people.keypoints.copy()
+        for place, identity in enumerate(identities):
+            moved[place] = self._blend(identity, moved[place], one.frame.time)
         known = np.where(np.isnan(moved[..., 0]), np.float32(np.nan), people.confidence)
-        return Tracked(People(moved, known, people.score), identities)
+        left = np.flatnonzero(np.isfinite(known).any(axis=1))
+        settled = People(moved, known, people.score)[left]
+        return Tracked(settled, tuple(identities[i] for i in left))
 
     def _follow(self, seen: Sequence[Seen[Picture]], infant: frozenset[int]) -> None:
         """Move the crop, or doubt the direction, for the chunk to come."""
@@ -332,7 +332,8 @@ class Watcher(Generic[Picture]):
         (people,) = self._find([frame], [view])
         people = look_closer(self._find, self.zoom, frame, people, own)
         followed = own.keypoints[0] if len(own) else None
-        if self._company.glance(frame.index, frame.time, people, followed):
+        in_view = tracked.people.keypoints
+        if self._company.glance(frame.index, frame.time, people, followed, in_view):
             self._search_again = True
 
     # -----------------------------------------------------------------------------------------
