@@ -124,7 +124,8 @@ def swaps(minutes: int) -> None:
         clean = np.stack(list(_track(seed)))
         clean += rng.normal(0, 0.015 * _torso(clean[0]), clean.shape)
         clean[rng.random(clean.shape[:2]) < 0.05] = np.nan
-        alarms += int((np.diff(_flagged(clean).astype(int), prepend=0) == 1).sum())
+        flagged = np.flatnonzero(_flagged(clean))
+        alarms += int((np.diff(flagged, prepend=-1000) > 25).sum())  # a second apart
         changed = clean.copy()
         where = np.zeros(len(clean), bool)
         for begin in range(25, len(clean) - 50, 75):
@@ -207,7 +208,7 @@ def main() -> None:
     if "steps" in wanted:
         steps(estimator, arguments.pictures)
     if "swaps" in wanted:
-        swaps(max(1, arguments.pictures // 3))
+        swaps(16)
     if "cost" in wanted:
         cost(estimator)
 
