@@ -25,10 +25,10 @@ class BlendOptions:
             elsewhere: nothing is made up for …
         silence: … and for so many seconds the keypoint is missing.
         release: seconds after which a third of the difference is left. The largest difference
-            then goes by half a hundredth of the torso a frame, at 25 frames a second.
+            then goes by less than half a hundredth of the torso a frame, at 25 frames a second.
     """
 
-    most: float = 0.25
+    most: float = 0.2
     silence: float = 1.0
     release: float = 4.0
 
