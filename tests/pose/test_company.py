@@ -6,7 +6,7 @@ import numpy as np
 from crowd import FPS, adult, infant, people
 
 from vid2kp.pose.choose import WEIGHTS, Candidate
-from vid2kp.pose.company import Company, CompanyOptions, Sight, Sightings, look_closer
+from vid2kp.pose.company import Company, CompanyOptions, Glimpse, Sightings, look_closer
 from vid2kp.pose.framing import View
 from vid2kp.pose.people import People
 from vid2kp.pose.skeleton import INFANT22
@@ -38,7 +38,7 @@ def test_a_twin_out_of_the_view_is_a_rival_while_it_is_there() -> None:
 
 
 def test_somebody_was_there_before_a_glance_saw_them() -> None:
-    seen = [Sight(100, -1, False), Sight(132, -1, False), Sight(400, -2, False)]
+    seen = [Glimpse(100, -1, False), Glimpse(132, -1, False), Glimpse(400, -2, False)]
     sightings = Sightings(seen, reach=50)
     assert [sightings.at(frame) for frame in (49, 50, 182, 183)] == [(), (-1,), (-1,), ()]
     assert sightings.at(390) == (-2,)

@@ -72,9 +72,9 @@ def find_sources(inputs: Sequence[str | os.PathLike[str]], *, out: Path | None =
     """The videos of files and folders, each once, however many names it has.
 
     A file that is named is taken whatever it is called. Folders are searched to the bottom for
-    regular files with a `VIDEO_EXTENSIONS`, in any letter case; links to folders, hidden folders,
-    waste bins are not entered; skeleton videos of earlier results and the ``._`` files that macOS
-    leaves are not videos.
+    regular files with a `VIDEO_EXTENSIONS`, in any letter case; links to folders, hidden folders
+    and waste bins are not entered. Skeleton videos of earlier results and the ``._`` files that
+    macOS leaves are not videos.
 
     Args:
         inputs: files and folders.

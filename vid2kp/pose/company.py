@@ -52,7 +52,7 @@ class CompanyOptions:
     glances: int = 2
 
 
-class Sight(NamedTuple):
+class Glimpse(NamedTuple):
     """Somebody at a glance.
 
     Attributes:
@@ -71,26 +71,26 @@ class Sightings:
     """When somebody else was in the picture.
 
     Attributes:
-        sights: by rising frames.
+        glimpses: by rising frames.
         reach: frames for which somebody was there before and after a glance.
     """
 
-    sights: Sequence[Sight]
+    glimpses: Sequence[Glimpse]
     reach: int
 
     def at(self, frame: int) -> tuple[int, ...]:
         """Numbers of those who were there in a frame."""
-        return tuple({sight.person: None for sight in self._around(frame)})
+        return tuple({glimpse.person: None for glimpse in self._around(frame)})
 
     def out_of_view(self, frame: int) -> int:
         """How many were there out of the view: the most of the glances around a frame."""
-        glances = Counter(sight.frame for sight in self._around(frame) if not sight.in_view)
+        glances = Counter(glimpse.frame for glimpse in self._around(frame) if not glimpse.in_view)
         return max(glances.values(), default=0)
 
-    def _around(self, frame: int) -> Sequence[Sight]:
-        begin = bisect_left(self.sights, frame - self.reach, key=lambda sight: sight.frame)
-        end = bisect_right(self.sights, frame + self.reach, key=lambda sight: sight.frame)
-        return self.sights[begin:end]
+    def _around(self, frame: int) -> Sequence[Glimpse]:
+        begin = bisect_left(self.glimpses, frame - self.reach, key=lambda glimpse: glimpse.frame)
+        end = bisect_right(self.glimpses, frame + self.reach, key=lambda glimpse: glimpse.frame)
+        return self.glimpses[begin:end]
 
 
 class Company:
@@ -110,7 +110,7 @@ class Company:
         )
         self._sights: Counter[int] = Counter()
         self._followed: Counter[int] = Counter()
-        self._seen: list[Sight] = []
+        self._seen: list[Glimpse] = []
         self._last: dict[int, int] = {}  # frame in which somebody was seen
         self._better = 0
 
@@ -142,7 +142,7 @@ class Company:
         tracked = self._tracker.update(frame, time, people)
         for identity, keypoints in zip(tracked.identities, tracked.people.keypoints, strict=True):
             shown = any(is_same(keypoints, pose) for pose in in_view)
-            self._seen.append(Sight(frame, -1 - identity, shown))
+            self._seen.append(Glimpse(frame, -1 - identity, shown))
             self._last[identity] = frame
             self._sights[identity] += 1
             if followed is not None and is_same(keypoints, followed):
