@@ -51,6 +51,22 @@ def test_what_was_forgotten_is_looked_at_anew(finder: Finder, frames: list[Still
     assert len(finder(frames, _views(240))) == len(frames)
 
 
+def test_begun_twice_is_found_once_through_the_later_view(
+    finder: Finder, frames: list[Still], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    find = finder._find
+    monkeypatch.setattr(finder, "_find", lambda *asked: seen.append(asked[1]) or find(*asked))
+    old, new = _views(320), _views(240)
+    for views in (old, new, new):
+        finder.begin(frames, views)
+    found = finder(frames, new)
+    assert sum(views is new for views in seen) == 1
+    assert not finder._begun
+    for one, other in zip(found, find(frames, new), strict=True):
+        assert one.keypoints.tobytes() == other.keypoints.tobytes()
+
+
 def test_an_error_of_what_was_begun_comes_out_when_it_is_asked_for(frames: list[Still]) -> None:
     def sample(still: Still, view: View) -> np.ndarray:
         raise RuntimeError("no picture")

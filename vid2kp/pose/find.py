@@ -87,7 +87,8 @@ class Finder(Generic[Picture]):
     ) -> None:
         self.estimator = estimator
         self._sampler = sampler
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="foresight")
+        # The next pictures are sampled while the network still looks at the ones before.
+        self._threads = ThreadPoolExecutor(_AHEAD, thread_name_prefix="foresight")
         self._begun: deque[_Begun[Picture]] = deque()
 
     @property
@@ -96,10 +97,16 @@ class Finder(Generic[Picture]):
         return self.estimator.skeleton
 
     def begin(self, frames: Sequence[Picture], views: Sequence[View]) -> None:
-        """Start with what will probably be asked for next, and return at once."""
-        while len(self._begun) >= _AHEAD:
-            self._begun.popleft().people.cancel()
-        self._begun.append(_Begun(frames, views, self._thread.submit(self._find, frames, views)))
+        """Start with what will probably be asked for next, and return at once.
+
+        What was begun of the same frames goes on if the views are the same, else it is begun anew.
+        """
+        begun = self._taken(frames, views)
+        if begun is None:
+            while len(self._begun) >= _AHEAD:
+                self._begun.popleft().people.cancel()
+            begun = _Begun(frames, views, self._threads.submit(self._find, frames, views))
+        self._begun.append(begun)
 
     def forget(self) -> None:
         """Nothing that was begun will be asked for."""
@@ -108,13 +115,18 @@ class Finder(Generic[Picture]):
 
     def __call__(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
         """The people of each frame in display pixels; nobody where a picture is lost."""
+        begun = self._taken(frames, views)
+        return self._find(frames, views) if begun is None else begun.people.result()
+
+    def _taken(self, frames: Sequence[Picture], views: Sequence[View]) -> _Begun[Picture] | None:
+        """What was begun of these frames, which is called off if it was through other views."""
         begun = next((one for one in self._begun if one.frames is frames), None)
         if begun is not None:
             self._begun.remove(begun)
-            if all(map(same_view, begun.views, views)):
-                return begun.people.result()
-            begun.people.cancel()
-        return self._find(frames, views)
+            if not all(map(same_view, begun.views, views)):
+                begun.people.cancel()
+                return None
+        return begun
 
     def _find(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
         people = [People.none(len(self.skeleton)) for _ in frames]

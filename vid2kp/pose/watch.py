@@ -138,6 +138,7 @@ class Watcher(Generic[Picture]):
             return None
         if len(chunk) * chunk[0].width * chunk[0].height > _FORESEEN_PIXELS:
             return None
+        self._find.begin(chunk, self._views(chunk))
         following = self._next_chunk(source)
         if following:
             self._find.begin(following, self._views(following))
