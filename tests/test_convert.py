@@ -89,11 +89,12 @@ def test_the_manifest_says_what_was_done(clip: Path, tmp_path: Path, estimator):
         tmp_path / PSEUDONYM,
         pseudonym=PSEUDONYM,
         estimator=estimator,
-        options=ConvertOptions(people="all", video=False),
+        options=ConvertOptions(people="all", rotate="90", video=False),
         key_id="0123456789abcdef",
     )
     manifest, _ = read_manifest(tmp_path / PSEUDONYM)
     assert manifest.options["zoom"] == "off" and manifest.options["people"] == "all"
+    assert manifest.options["rotate"] == "90"
     assert manifest.counts["crop_changes"] == 0
     assert manifest.key_id == "0123456789abcdef"
 

@@ -385,6 +385,7 @@ def _effective(options: ConvertOptions, estimator: Estimator) -> dict[str, Scala
         "people": options.people,
         "precision": estimator.precision,
         "relative_only": options.relative_only,
+        "rotate": options.rotate,
         "start": options.start,
         "video": options.video,
         "zoom": "auto" if options.zooms else "off",

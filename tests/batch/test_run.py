@@ -17,6 +17,7 @@ from batches import LONG_FRAMES, Materials, contents, log, start_process
 from media import Clip, make
 
 from vid2kp.batch import BatchOptions, BatchResult, Progress, run
+from vid2kp.batch.run import SOME_FAILED
 from vid2kp.errors import UsageError
 from vid2kp.files import EPOCH
 from vid2kp.privacy.pseudonym import Key
@@ -113,6 +114,25 @@ def test_the_same_call_again_skips_what_is_finished(
     assert len(result.skipped) == 4
     assert Counter(event.kind for event in events)["started"] == 1  # the unreadable one
     assert contents(out) == before
+
+
+def test_results_that_somebody_removes_meanwhile_are_missed(
+    materials: Materials, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def remove_first(event: Progress) -> None:
+        if event.kind == "finished" and event.done == 1 and event.result is not None:
+            shutil.rmtree(out)
+
+    call = ([materials.videos], out)
+    options, batch = materials.options, BatchOptions(jobs=1)
+    first = run(*call, options=options, batch=batch, progress=remove_first)
+    assert first.exit_code == SOME_FAILED
+    assert any("Somebody removed the results of 1 of the videos" in note for note in first.notes)
+    again = run(*call, options=options, batch=batch)
+    assert len(again.skipped) == 3
+    assert all(one.folder is None or one.folder.is_dir() for one in again.results)
 
 
 def test_a_killed_batch_goes_on_and_gives_the_same_bytes(

@@ -220,6 +220,6 @@ def test_every_crash_can_be_told(name: str) -> None:
 
 
 def test_every_option_is_recorded_or_told_otherwise() -> None:
-    """The model by its name, a fixed turn by the count of that name; the others change nothing."""
-    elsewhere = {"model", "rotate", "device", "batch_size"}
+    """The model by its name and hash; the others change nothing."""
+    elsewhere = {"model", "device", "batch_size"}
     assert set(OPTIONS) == {field.name for field in fields(ConvertOptions)} - elsewhere

@@ -108,13 +108,14 @@ def run(
         )
         interrupted = _work(workload)
         reported = interrupted or not batch.report or _report(out, ledger)
+        lost = _lost(workload, out)
         result = BatchResult(
             results=tuple(workload.results),
             skipped=frozenset(workload.skipped),
-            exit_code=INTERRUPTED if interrupted else _exit_code(workload.results),
+            exit_code=INTERRUPTED if interrupted else _exit_code(workload.results, lost),
             folder=out,
             private=private,
-            notes=_notes(found, batch, limited=ready.limited, reported=reported),
+            notes=_notes(found, batch, limited=ready.limited, reported=reported, lost=lost),
         )
         ledger.log("end", exit_code=result.exit_code)
         return result
@@ -278,17 +279,31 @@ def _circumstances(options: ConvertOptions, batch: BatchOptions) -> dict[str, ob
     }
 
 
-def _exit_code(results: Sequence[VideoResult]) -> int:
+def _lost(workload: Workload, out: Path) -> int:
+    """How many of the results that were there are so no more: somebody removed them meanwhile."""
+    folders = [result.folder for result in workload.results if result.folder is not None]
+    folders += [out / pseudonym for pseudonym in workload.skipped]
+    return sum(not folder.is_dir() for folder in folders)
+
+
+def _exit_code(results: Sequence[VideoResult], lost: int) -> int:
     delivered = sum(result.folder is not None for result in results)
-    if delivered == len(results):
+    if delivered == len(results) and not lost:
         return ALL_DELIVERED
     return SOME_FAILED if delivered else NOTHING_DELIVERED
 
 
-def _notes(found: Found, batch: BatchOptions, *, limited: bool, reported: bool) -> tuple[str, ...]:
+def _notes(
+    found: Found, batch: BatchOptions, *, limited: bool, reported: bool, lost: int
+) -> tuple[str, ...]:
     notes = [*shortfalls()]
     if not reported:
         notes.append("The report could not be written; vid2kp report OUT tries again.")
+    if lost:
+        notes.append(
+            f"Somebody removed the results of {lost} of the videos from the output folder "
+            "meanwhile. The same command makes them again."
+        )
     if found.closed:
         notes.append(
             f"{len(found.closed)} folders of the inputs may not be read and were left out; the "

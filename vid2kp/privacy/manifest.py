@@ -86,6 +86,7 @@ OPTIONS: Final[Mapping[str, Callable[[object], bool]]] = {
     "people": _one_of("infant", "all"),
     "precision": _one_of("fp32", "bf16", "fp16"),
     "relative_only": _is_flag,
+    "rotate": _one_of("auto", "0", "90", "180", "270"),
     "start": _is_seconds,
     "video": _is_flag,
     "zoom": _one_of("auto", "off"),
