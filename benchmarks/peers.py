@@ -55,7 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("work", type=Path, help="folder to work in")
     parser.add_argument("--model", default="infant-lite", help="name or path")
     parser.add_argument("--size", type=_size, default=(1920, 1080), help="1920x1080")
-    parser.add_argument("--frames", type=int, default=600, help="length of the clip")
+    parser.add_argument("--frames", type=int, default=1800, help="length of the clip")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-mediapipe", action="store_true", help="leave MediaPipe out")
     parser.add_argument("--json", type=Path, help="file to keep the figures in")
