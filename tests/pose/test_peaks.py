@@ -124,3 +124,18 @@ def test_any_gaussian_on_the_map_is_found(x: float, y: float, sigma: float, heig
     # Of a narrow one in a corner no more than four cells can be seen.
     at_edge = min(x, y, 20 - x, 16 - y) < 0.5
     assert errors(peaks, centres).max() < (0.6 if at_edge and sigma < 2 else 0.02)
+
+
+@pytest.mark.parametrize("noise", range(20))
+def test_a_flat_ridge_has_no_two_peaks_in_one_place(noise: int) -> None:
+    """A peak found once from this and once from that maximum of a ridge would jump."""
+    y, x = torch.meshgrid(torch.arange(24.0), torch.arange(24.0), indexing="ij")
+    beside = (x - x.clamp(10, 14)).square() + (y - 12).square()
+    generator = torch.Generator().manual_seed(noise)
+    ridge = 0.4 * torch.exp(-beside / 4) * (1 + 0.02 * torch.rand(24, 24, generator=generator))
+    apart = 0.3 * torch.exp(-((x - 20).square() + (y - 12).square()) / 4)
+    found = find_peaks((ridge + apart)[None, None], threshold=0.1, most=20)
+    distances = torch.cdist(found.xy, found.xy) + 9 * torch.eye(len(found.xy))
+    assert distances.min() >= 2
+    assert found.count.tolist() == [[len(found.xy)]]
+    assert ((found.xy - torch.tensor([20.0, 12.0])).norm(dim=1) < 0.5).sum() == 1

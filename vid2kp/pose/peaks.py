@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 _RADIUS = 2
-"""Cells around a maximum: of the neighbourhood it must dominate, and of the fit."""
+"""Cells around a maximum: of the neighbourhood it must dominate, and of the fit; peaks that are
+nearer to each other after it are one."""
 
 _FLOOR = 0.05
 """Cells below this share of the maximum say nothing about its place."""
@@ -80,13 +81,33 @@ def find_peaks(confidence: Tensor, *, threshold: float, most: int) -> Peaks:
     plane, y, x = plane[kept], y[kept], x[kept]
 
     xy, value = _refine(maps, plane, y, x)
+    kept = _apart(plane, xy, most=int(rank.max()) if len(rank) else 0)
+    plane = plane[kept]
     return Peaks(
         image=plane // keypoints,
         keypoint=plane % keypoints,
-        xy=xy,
-        value=value,
-        count=count.clamp(max=most).view(batch, keypoints),
+        xy=xy[kept],
+        value=value[kept],
+        count=torch.bincount(plane, minlength=batch * keypoints).view(batch, keypoints),
     )
+
+
+def _apart(plane: Tensor, xy: Tensor, *, most: int) -> Tensor:
+    """(n,) bool: peaks that lie apart from the higher ones of their map.
+
+    On a long flat ridge noise makes a second maximum, whose fit then leads to the place of the
+    first: a peak that is taken once from here and once from there would jump.
+
+    Args:
+        plane: (n,) of their maps, sorted.
+        xy: (n, 2) refined places, cells.
+        most: peaks that a map has beside its highest.
+    """
+    kept = torch.ones_like(plane, dtype=torch.bool)
+    for further in range(1, most + 1):
+        near = torch.linalg.vector_norm(xy[further:] - xy[:-further], dim=1) < _RADIUS
+        kept[further:] &= ~(near & (plane[further:] == plane[:-further]))
+    return kept
 
 
 def _summits(maps: Tensor, threshold: float) -> Tensor:
