@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import CancelledError
+
 import numpy as np
 import pytest
 
 from vid2kp.pose.estimate import Estimator
 from vid2kp.pose.find import Finder, Still, sample_still
 from vid2kp.pose.framing import View, crop
+from vid2kp.pose.lanes import Lanes
 from vid2kp.pose.weights import load_model
 from vid2kp.training.scenes import Scene, SceneOptions
 from vid2kp.training.synthetic_video import VideoOptions
@@ -65,6 +69,33 @@ def test_begun_twice_is_found_once_through_the_later_view(
     assert not finder._begun
     for one, other in zip(found, find(frames, new), strict=True):
         assert one.keypoints.tobytes() == other.keypoints.tobytes()
+
+
+def test_what_was_called_off_is_not_looked_at(frames: list[Still]) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def sample(still: Still, view: View) -> np.ndarray:
+        seen.append(still.index)
+        begun.set()
+        go_on.wait(10)
+        return sample_still(still, view)
+
+    estimator = Estimator(load_model(), device="cpu")
+    estimator.lanes = Lanes(1)
+    looks = []
+    look = estimator._find
+    estimator._find = lambda images: looks.append(len(images)) or look(images)
+    finder = Finder(estimator, sample)
+    finder.begin(frames, _views(240))
+    (called_off,) = finder._begun
+    assert begun.wait(10)
+    finder.forget()
+    go_on.set()
+    with pytest.raises(CancelledError):
+        called_off.people.result()
+    assert (seen, looks) == ([0], [])
+    assert len(finder(frames, _views(240))) == len(frames)
 
 
 def test_an_error_of_what_was_begun_comes_out_when_it_is_asked_for(frames: list[Still]) -> None:

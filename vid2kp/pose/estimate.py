@@ -12,6 +12,7 @@ import copy
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -112,16 +113,26 @@ class Estimator:
         )
         return BeliefMaps(confidence, paf, self._stride)
 
-    def find(self, inputs: NDArray[np.uint8] | Tensor) -> list[People]:
+    def find(
+        self, inputs: NDArray[np.uint8] | Tensor, *, called_off: threading.Event | None = None
+    ) -> list[People]:
         """The people in network inputs, in pixels of the inputs.
 
         Args:
             inputs: (B, H, W, 3) uint8 RGB; H and W multiples of 8.
+            called_off: another thread may set it: batches that are not begun then never are.
 
         Raises:
             UsageError: the inputs have another shape or type.
+            CancelledError: it was called off.
         """
-        parts = self._side_by_side(self._find, _checked(inputs))
+
+        def work(images: Tensor) -> list[People]:
+            if called_off is not None and called_off.is_set():
+                raise CancelledError
+            return self._find(images)
+
+        parts = self._side_by_side(work, _checked(inputs))
         return [people for part in parts for people in part]
 
     def __call__(self, images: NDArray[np.uint8]) -> list[People]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -104,14 +105,16 @@ class Finder(Generic[Picture]):
         begun = self._taken(frames, views)
         if begun is None:
             while len(self._begun) >= _AHEAD:
-                self._begun.popleft().people.cancel()
-            begun = _Begun(frames, views, self._threads.submit(self._find, frames, views))
+                self._begun.popleft().called_off.set()
+            called_off = threading.Event()
+            people = self._threads.submit(self._find, frames, views, called_off)
+            begun = _Begun(frames, views, people, called_off)
         self._begun.append(begun)
 
     def forget(self) -> None:
         """Nothing that was begun will be asked for."""
         while self._begun:
-            self._begun.pop().people.cancel()
+            self._begun.pop().called_off.set()
 
     def __call__(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
         """The people of each frame in display pixels; nobody where a picture is lost."""
@@ -124,16 +127,28 @@ class Finder(Generic[Picture]):
         if begun is not None:
             self._begun.remove(begun)
             if not all(map(same_view, begun.views, views)):
-                begun.people.cancel()
+                begun.called_off.set()
                 return None
         return begun
 
-    def _find(self, frames: Sequence[Picture], views: Sequence[View]) -> list[People]:
+    def _find(
+        self,
+        frames: Sequence[Picture],
+        views: Sequence[View],
+        called_off: threading.Event | None = None,
+    ) -> list[People]:
+        def sampled(frame: Picture, view: View) -> NDArray[np.uint8] | None:
+            if called_off is not None and called_off.is_set():
+                raise CancelledError
+            return self._sampler(frame, view)
+
         people = [People.none(len(self.skeleton)) for _ in frames]
-        inputs = self.estimator.lanes.map(self._sampler, frames, views)
+        inputs = self.estimator.lanes.map(sampled, frames, views)
         for same in _by_size(inputs):
             batch = np.stack([picture for i in same if (picture := inputs[i]) is not None])
-            for i, found in zip(same, self.estimator.find(batch), strict=True):
+            for i, found in zip(
+                same, self.estimator.find(batch, called_off=called_off), strict=True
+            ):
                 moved = keypoints_to_display(views[i], found.keypoints).astype(np.float32)
                 people[i] = People(moved, found.confidence, found.score)
         return people
@@ -146,6 +161,7 @@ class _Begun(Generic[Picture]):
     frames: Sequence[Picture]
     views: Sequence[View]
     people: Future[list[People]]
+    called_off: threading.Event
 
 
 def same_view(one: View, other: View) -> bool:

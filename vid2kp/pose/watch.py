@@ -131,10 +131,11 @@ class Watcher(Generic[Picture]):
         """The next chunk, whose frames the network sees meanwhile as it sees this one's.
 
         If that turns out not to be the view, they are looked at again. None if that is not worth
-        its cost: the view is about to change, or frames are so large that few fit into memory.
+        its cost: the view is about to change or has just changed, as it will again if the infant is
+        carried along, or frames are so large that few fit into memory.
         """
         unsettled = self._zooming and (self.zoom.box is None or self._search_again)
-        if unsettled or self._turn_again:
+        if unsettled or self._turn_again or self._has_moved(chunk[0]):
             return None
         if len(chunk) * chunk[0].width * chunk[0].height > _FORESEEN_PIXELS:
             return None
@@ -143,6 +144,12 @@ class Watcher(Generic[Picture]):
         if following:
             self._find.begin(following, self._views(following))
         return following
+
+    def _has_moved(self, frame: Picture) -> bool:
+        """Whether the frame has another size than the one before, or is seen otherwise."""
+        if (frame.width, frame.height) != self._size or self._before is None:
+            return True
+        return not same_view(self._before.view, self._views([frame])[0])
 
     def choice(self) -> Choice:
         """Who is the infant, from what was seen so far."""
