@@ -163,7 +163,7 @@ def main() -> None:
 
 def lying(height: int) -> VideoOptions:
     """A wide picture of that height with an infant that lies still."""
-    return VideoOptions(fps=FPS, height=height, width=16 * height // 9, fill=0.6, movement=0.0)
+    return VideoOptions(fps=FPS, height=height, width=16 * height // 18 * 2, fill=0.6, movement=0.0)
 
 
 def measure_jitter(

@@ -110,6 +110,7 @@ def main() -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     arguments = parser.parse_args()
     sizes = Sizes(**{name: getattr(arguments, name) for name in asdict(Sizes())})
+    claim(arguments.work, sizes, arguments.data, arguments.pool)
     data = make_data(arguments.data, arguments.work, sizes, arguments.pool, arguments.device)
     figures = run(data, arguments.work, sizes, arguments.device)
     (arguments.work / "figures.json").write_text(json.dumps(figures, indent=2), encoding="utf-8")
@@ -117,6 +118,17 @@ def main() -> None:
         root = Path(__file__).resolve().parents[1]
         for document in (root / "docs" / "experiment.md", root / "weights" / "MODEL_CARD.md"):
             fill(document, {"experiment": table(figures)})
+
+
+def claim(work: Path, sizes: Sizes, data: Path, pool: Path | None) -> None:
+    """Refuses a folder that holds another experiment: its models would be taken for these."""
+    asked = asdict(sizes) | {"data": str(data.resolve()), "pool": pool and str(pool.resolve())}
+    work.mkdir(parents=True, exist_ok=True)
+    mark = work / "experiment.json"
+    if not mark.exists():
+        mark.write_text(json.dumps(asked, indent=2), encoding="utf-8")
+    if json.loads(mark.read_text(encoding="utf-8")) != asked:
+        raise SystemExit(f"{work} holds another experiment, see {mark}. Give another folder.")
 
 
 def run(data: Data, work: Path, sizes: Sizes, device: str) -> dict[str, Any]:
@@ -197,7 +209,6 @@ def last_layers(network: Network) -> tuple[nn.Conv2d, nn.Conv2d]:
 
 def make_data(data: Path, work: Path, sizes: Sizes, pool: Path | None, device: str) -> Data:
     """The data sets; adults are split and synthetic infants rendered if that is not done yet."""
-    work.mkdir(parents=True, exist_ok=True)
     document = json.loads((data / "lspet" / "annotations.json").read_text(encoding="utf-8"))
     images = document["images"]
     step = len(images) // sizes.held_out

@@ -189,11 +189,12 @@ def main() -> None:
     torch.manual_seed(0)
     network: Network = Lite(INFANT22)
     trained: Network = Lite(INFANT22)
+    model = Path()
     for one in ROUNDS:
         before = copy.deepcopy(trained)
         folder = arguments.work / one.name
         if "own" in one.shares:
-            pantry.label(arguments.work / "before.safetensors")
+            pantry.label(model)
         trained = train(
             network,
             pantry.sources(one.shares),
@@ -202,7 +203,8 @@ def main() -> None:
             device=arguments.device,
             progress=say,
         )
-        save_model(trained, arguments.work / "before.safetensors", input_size=INPUT_SIZE)
+        model = folder / "model.safetensors"
+        save_model(trained, model, input_size=INPUT_SIZE)
         last = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
         network.load_state_dict(last["network"])
     save_model(

@@ -24,7 +24,7 @@ from typing import Any
 from vid2kp.files import write_text
 from vid2kp.pose.estimate import Estimator
 from vid2kp.pose.weights import find_model, load_model
-from vid2kp.training.calibrate import calibrated_apart, fit_comparison, store_calibration
+from vid2kp.training.calibrate import calibrated_apart, fit_people, store_calibration
 from vid2kp.training.dataset import CocoKeypoints
 from vid2kp.training.documents import (
     BY_GROUP,
@@ -39,7 +39,6 @@ from vid2kp.training.documents import (
 from vid2kp.training.evaluate import EVERYTHING, EvaluateOptions, Report, evaluate
 from vid2kp.training.failures import draw_failures, worst
 from vid2kp.training.light import LIGHT, with_light
-from vid2kp.training.metrics import compare
 from vid2kp.training.results import predict, read_results, read_truth, write_results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,7 +95,7 @@ def write_cards(
         found = predict(estimator, pictures, truth)
         if results is not None:
             write_results(results, found, truth)
-    fit = fit_comparison(compare(truth, found))
+    fit = fit_people(truth, found)
     store_calibration(path, fit)
     fair = calibrated_apart(truth, found)
     known = estimator.skeleton.keypoints

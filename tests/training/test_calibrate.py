@@ -17,9 +17,8 @@ from vid2kp.pose.weights import load_model, save_model
 from vid2kp.training.calibrate import (
     Fit,
     calibrated_apart,
-    calibration_error,
-    cross_validated_error,
     fit_calibration,
+    fit_people,
     outcomes,
     store_calibration,
 )
@@ -61,12 +60,25 @@ def test_what_was_not_found_stays_so_and_ends_are_level() -> None:
     assert got.dtype == np.float32
 
 
-def test_fitting_makes_the_error_small_on_other_pictures() -> None:
-    confidence, correct = drawn(5_000)
-    picture = np.repeat(np.arange(250), 20)
-    before = calibration_error(confidence, correct)
-    assert before > 0.2
-    assert cross_validated_error(confidence, correct, picture) < 0.03
+def test_what_a_fit_is_worth_is_measured_on_other_infants(tmp_path: Path) -> None:
+    """Of two infants one is all wrong: a curve that knows only the other cannot tell."""
+    labels = [annotation(body(), image_id=i) for i in range(1, 9)]
+    found = [people(body(), confidence=0.6) for _ in labels]
+    for one in found[4:]:
+        one.keypoints[:] += 40
+    apart = fit_people(truth(tmp_path, labels), found)
+    named = [one | {"infant": "AB"[i // 4]} for i, one in enumerate(labels)]
+    together = fit_people(truth(tmp_path, named), found)
+    assert apart.error_after is not None and apart.error_after < 0.2
+    assert together.error_after is not None and together.error_after > 0.9
+    assert apart.calibration == together.calibration
+
+
+def test_what_a_fit_is_worth_is_unknown_without_others(tmp_path: Path) -> None:
+    labels = [annotation(body(), image_id=i) | {"infant": "A"} for i in range(1, 4)]
+    fit = fit_people(truth(tmp_path, labels), [people(body())] * 3)
+    assert fit.keypoints == 66 and fit.error_after is None
+    assert fit.as_dict()["error_after"] is None
 
 
 def test_too_few_keypoints_are_refused() -> None:

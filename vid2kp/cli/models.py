@@ -95,24 +95,26 @@ def calibrate(
     """
     from vid2kp.cli.looking import look
     from vid2kp.pose.weights import find_model
-    from vid2kp.training.calibrate import fit_comparison, store_calibration
-    from vid2kp.training.metrics import compare
+    from vid2kp.training.calibrate import fit_people, store_calibration
     from vid2kp.training.results import read_truth
 
     screen = Screen(as_json=as_json, quiet=quiet)
     path = find_model(model)
     truth = read_truth(annotations)
     found, _ = look(screen, truth, annotations, images, str(path), device=device, calibrated=False)
-    fit = fit_comparison(compare(truth, found))
+    fit = fit_people(truth, found)
     store_calibration(path, fit)
     screen.table(
         ("belief map", f"within {fit.calibration.within}"),
         list(zip(fit.calibration.confidence, fit.calibration.probability, strict=True)),
     )
     screen.line()
+    after = "unknown, for lack of pictures to leave out,"
+    if fit.error_after is not None:
+        after = f"{fit.error_after:.3f}"
     screen.line(
         f"{fit.keypoints:,} keypoints in {fit.pictures:,} pictures: calibration error "
-        f"{fit.error_before:.3f} before, {fit.error_after:.3f} after."
+        f"{fit.error_before:.3f} before, {after} after."
     )
     screen.document(fit.as_dict())
 

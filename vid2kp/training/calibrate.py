@@ -94,39 +94,13 @@ def calibration_error(probability: NDArray[np.floating], correct: NDArray[np.boo
     return sum(gaps) / max(len(probability), 1)
 
 
-def cross_validated_error(
-    confidence: NDArray[np.floating],
-    correct: NDArray[np.bool_],
-    picture: NDArray[np.integer],
-    *,
-    folds: int = _FOLDS,
-) -> float:
-    """The calibration error on pictures that the curve was not fitted on.
-
-    Args:
-        confidence: (N,) of found keypoints.
-        correct: (N,) whether each is within reach.
-        picture: (N,) which picture, or infant, each is from; one is never split.
-        folds: parts, each measured with a curve fitted on the others.
-
-    Raises:
-        AnnotationError: too few keypoints to tell.
-    """
-    fold = np.unique(picture, return_inverse=True)[1] % folds
-    promised = np.empty(len(confidence))
-    for i in np.unique(fold):
-        fit = fit_calibration(confidence[fold != i], correct[fold != i])
-        promised[fold == i] = fit(confidence[fold == i])
-    return calibration_error(promised, correct)
-
-
 def calibrated_apart(
     truth: Truth, predictions: Sequence[People], *, folds: int = _FOLDS
 ) -> list[People]:
     """Found people with the confidence that a curve fitted on the other pictures gives them.
 
     Args:
-        truth: the annotations.
+        truth: the annotations; pictures of one infant, where they say so, stay together.
         predictions: for each picture the people found, with the belief maps' own confidence.
         folds: parts, each calibrated by a curve fitted on the others.
 
@@ -137,7 +111,9 @@ def calibrated_apart(
     clusters = [one.cluster for one in truth.pictures]
     fold = np.unique(clusters, return_inverse=True)[1] % folds
     part = fold[picture]
-    curves = [fit_calibration(confidence[part != i], correct[part != i]) for i in range(folds)]
+    curves = {
+        i: fit_calibration(confidence[part != i], correct[part != i]) for i in np.unique(fold)
+    }
     return [
         dataclasses.replace(people, confidence=curves[fold[i]](people.confidence))
         for i, people in enumerate(predictions)
@@ -153,39 +129,48 @@ class Fit:
         keypoints: found and labelled keypoints that it was fitted on.
         pictures: pictures that they are from.
         error_before: mean distance of confidence and share of keypoints within reach.
-        error_after: the same with curves fitted on other pictures than those measured.
+        error_after: the same with curves fitted on other pictures than those measured; None where
+            there are too few.
     """
 
     calibration: Calibration
     keypoints: int
     pictures: int
     error_before: float
-    error_after: float
+    error_after: float | None
 
     def as_dict(self) -> dict[str, Any]:
         """The fit as it stands in a model's card."""
         facts = dataclasses.asdict(self)
         del facts["calibration"]
-        return self.calibration.as_dict() | {k: round(v, 4) for k, v in facts.items()}
+        return self.calibration.as_dict() | {
+            name: fact if fact is None else round(fact, 4) for name, fact in facts.items()
+        }
 
 
-def fit_comparison(comparison: Comparison) -> Fit:
+def fit_people(truth: Truth, predictions: Sequence[People]) -> Fit:
     """A calibration from found people beside labelled ones.
 
     Args:
-        comparison: of a model whose confidence is the belief maps' own value
-            (`Estimator(..., calibrated=False)`), on pictures that it was not trained on.
+        truth: annotations of pictures that the model was not trained on.
+        predictions: for each picture the people found, with the belief maps' own confidence
+            (`Estimator(..., calibrated=False)`).
 
     Raises:
         AnnotationError: too few keypoints to tell.
     """
-    confidence, correct, picture = outcomes(comparison)
+    confidence, correct, picture = outcomes(compare(truth, predictions))
+    try:
+        apart = outcomes(compare(truth, calibrated_apart(truth, predictions)))
+        error_after = calibration_error(*apart[:2])
+    except AnnotationError:  # enough to fit on, but not without a part of them
+        error_after = None
     return Fit(
         calibration=fit_calibration(confidence, correct),
         keypoints=len(confidence),
         pictures=len(np.unique(picture)),
         error_before=calibration_error(confidence, correct),
-        error_after=cross_validated_error(confidence, correct, picture),
+        error_after=error_after,
     )
 
 
