@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,20 @@ def test_actors_give_the_same_bytes_though_one_is_killed(folder: Path, undisturb
     assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}, addresses
     finished = log(out, "finished")
     assert len(finished) == len({line["pseudonym"] for line in finished}) == 5
+
+
+@needs_ray
+@pytest.mark.timeout(600)
+def test_an_actor_killed_while_it_starts_is_started_again(folder: Path) -> None:
+    out = folder / "started-again"
+    process = start(folder, out, 1, "local")
+    while not (victims := actors_below(process.pid)):
+        assert process.poll() is None
+        time.sleep(0.02)
+    victims[0].kill()
+    _, errors = process.communicate(timeout=250)
+    assert process.returncode == 1, errors  # one file is no video
+    assert len(log(out, "finished")) == 5
 
 
 def listening(process: psutil.Process) -> Iterator[str]:

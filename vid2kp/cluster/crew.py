@@ -75,28 +75,31 @@ class RayCrew(Crew):
         Raises:
             ModelError: the model is missing or damaged.
             UsageError: the cluster cannot be reached, or has no such device.
-            Vid2kpError: the actor died, or the cluster has no room for it.
+            Vid2kpError: it died again and again, or the cluster has no room for it.
         """
         self._join()
-        actor = self._spawn(0)
+        for _ in range(_MAX_DEATHS):
+            answer = self._first_answer(self._spawn(0))
+            if isinstance(answer, Refused):
+                raise answer.error()
+            if isinstance(answer, Ready):
+                self.ready = answer
+                return answer
+            self._end(0)
+        raise Vid2kpError(
+            "The conversion could not be started: its process died at once.",
+            hint="Every machine of the cluster needs the same vid2kp.",
+        )
+
+    def _first_answer(self, actor: Actor) -> Ready | Refused | VideoResult | Failure | None:
         begun = time.monotonic()
-        while actor.ready is None:
+        while not self._ray.wait([actor.pending], timeout=1.0)[0]:
             if time.monotonic() - begun > _START_SECONDS:
                 raise Vid2kpError(
                     "The cluster has started no worker for a long time.",
                     hint="Its cores or GPUs may all be in use; ray status shows them.",
                 )
-            if self._ray.wait([actor.pending], timeout=1.0)[0]:
-                answer = self._answer(actor)
-                if isinstance(answer, Refused):
-                    raise answer.error()
-                if not isinstance(answer, Ready):
-                    raise Vid2kpError(
-                        "The conversion could not be started: its process died at once.",
-                        hint="Every machine of the cluster needs the same vid2kp.",
-                    )
-        self.ready = actor.ready
-        return self.ready
+        return self._answer(actor)
 
     def give(self, task: Task) -> None:
         """Hands a video to a free actor, a new one if need be; only while `busy` < `jobs`."""
