@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -178,28 +176,27 @@ def _number(text: str, what: str) -> int | None:
 @contextmanager
 def _shown(screen: Screen) -> Iterator[ProgressCallback]:
     """A callback that shows what happens: live on a terminal, a line per video elsewhere."""
-    begin = time.monotonic()
-    frames: Counter[str] = Counter()
-    converted: Counter[str] = Counter()
+    from vid2kp.cli.pace import Pace
+
+    pace = Pace()
     with screen.progress("{task.fields[count]}", "{task.fields[rate]}") as display:
-        whole = display.add_task("loading the model", total=None, count="", rate="")
+        whole = display.add_task("loading the model", total=None, count="", rate="", left="")
         videos: dict[str, TaskID] = {}
 
         def show(event: Progress) -> None:
-            count = f"{event.done:,}/{event.videos:,} videos"
-            if event.kind == "frames":
-                frames[event.pseudonym] = event.frames
-            elif event.kind == "finished" and event.result:
-                frames[event.pseudonym] = event.result.frames
-            rate = f"{frames.total() / (time.monotonic() - begin):,.0f} frames/s"
+            pace.heed(event)
+            rate = f"{pace.rate:,.0f} frames/s"
+            seconds = pace.seconds_left
+            left = "" if seconds is None else f"about {duration(seconds)} left"
             what = "waiting for another process" if event.kind == "waiting" else "converting"
             display.update(
                 whole,
                 description=what,
                 completed=event.done,
                 total=event.videos,
-                count=count,
+                count=f"{event.done:,}/{event.videos:,} videos",
                 rate=rate,
+                left=left,
             )
             if event.kind == "started":
                 videos[event.pseudonym] = display.add_task(
@@ -216,12 +213,9 @@ def _shown(screen: Screen) -> Iterator[ProgressCallback]:
                 if event.pseudonym in videos:
                     display.remove_task(videos.pop(event.pseudonym))
                 if display.disable and event.result:
-                    converted.update([event.kind])
                     text = f"[{event.done}/{event.videos}] {_one_line(event)}"
                     if event.kind == "finished" and event.done < event.videos:
-                        each = (time.monotonic() - begin) / converted["finished"]
-                        left = duration(each * (event.videos - event.done))
-                        text += f"; {rate}, about {left} left"
+                        text += "; " + ", ".join(filter(None, (rate, left)))
                     screen.note(text)
 
         yield show

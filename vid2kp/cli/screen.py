@@ -116,13 +116,15 @@ class Screen:
         Args:
             columns: format strings over the task, as in ``rich.progress.TextColumn``.
         """
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        from vid2kp.cli.pace import TimeLeft
 
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             *(TextColumn(column) for column in columns),
-            TimeRemainingColumn(compact=True),
+            TimeLeft(),
             console=self.err,
             transient=True,
             disable=self.quiet or not self.err.is_terminal,
