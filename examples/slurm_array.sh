@@ -26,6 +26,10 @@ parts=${3:-$SLURM_ARRAY_TASK_MAX}
 # can create (O_EXCL) and locks (flock): NFS from version 4 on, Lustre mounted with flock, BeeGFS
 # with locks switched on.
 #
-# Exit code 0: all have results. 1: some failed, the others are complete; submitting again tries the
-# failed ones once more. 130: out of time; submit it again. 2, 3: nothing was done.
-exec srun vid2kp convert "$videos" -o "$out" --shard "$SLURM_ARRAY_TASK_ID/$parts" --jobs 1
+# Exit code 0: all have results. 1: every video was tried and some failed; 3: all of them failed.
+# Submitting again tries the failed ones once more. 2: wrong usage, nothing was done. 130: out of
+# time; submit it again.
+#
+# srun does not take over --cpus-per-task since Slurm 22.05: without it the step has one core.
+exec srun --cpus-per-task="$SLURM_CPUS_PER_TASK" \
+  vid2kp convert "$videos" -o "$out" --shard "$SLURM_ARRAY_TASK_ID/$parts" --jobs 1
