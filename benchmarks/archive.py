@@ -50,11 +50,6 @@ class IdleCrew(Crew):
         self._given: list[Task] = []
         self.ready = Ready(model_sha256=MODEL_SHA256, device="cpu", gpus=0, limited=True)
 
-    @property
-    def parallel(self) -> int:
-        """One after the other."""
-        return 1
-
     def start(self) -> Ready:
         """There is nothing to load."""
         return self.ready

@@ -86,10 +86,6 @@ class Crew(Protocol):
     def tasks(self) -> list[Task]:
         """What the workers are at."""
 
-    @property
-    def parallel(self) -> int:
-        """How many videos are done in the time of one."""
-
     def start(self) -> Ready:
         """Starts the first worker and waits until it has its model.
 

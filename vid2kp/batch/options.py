@@ -103,8 +103,8 @@ class Plan:
         to_do: videos that would be converted.
         finished: videos that would be skipped.
         frames: of the videos to do, as their headers say; estimated from a part of them if many.
-        frames_per_second: measured on this machine with one of them; None where none could be
-            converted.
+        frames_per_second: of all jobs together, measured with one of them; None where none could
+            be converted.
         seconds: that the whole would take; None likewise.
     """
 

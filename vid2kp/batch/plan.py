@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice, product
 from pathlib import Path
 from typing import Final
 
 from vid2kp.batch.crew import Crew, Ended
 from vid2kp.batch.discovery import Source
 from vid2kp.batch.options import Plan
-from vid2kp.batch.worker import Failure, Task
+from vid2kp.batch.worker import Task
 from vid2kp.convert import ConvertOptions, VideoResult
 from vid2kp.errors import UnreadableVideo
 from vid2kp.video.probe import VideoInfo, probe
@@ -21,7 +22,6 @@ SAMPLE_SECONDS: Final = 4.0
 
 _MOST_PROBED: Final = 100
 _MOST_TRIED: Final = 3
-_NAMELESS: Final = "a" * 26
 
 
 def shortened(options: ConvertOptions) -> ConvertOptions:
@@ -49,13 +49,13 @@ def make_plan(
     # Many videos are not all opened: the others are taken to hold as many frames per byte.
     share = sum(source.size for source in sample) / max(1, sum(source.size for source in sources))
     frames = round(sum(_frames(info, options) for info in readable.values()) / (share or 1))
-    rate = _measure(list(readable), pool, folder)
+    rate = _measure(list(readable), min(pool.jobs, len(sources)), pool, folder)
     return Plan(
         to_do=len(sources),
         finished=finished,
         frames=frames,
         frames_per_second=rate,
-        seconds=None if rate is None else frames / (rate * pool.parallel),
+        seconds=None if rate is None else frames / rate,
     )
 
 
@@ -75,22 +75,26 @@ def _frames(info: VideoInfo, options: ConvertOptions) -> float:
     return max(0.0, min(seconds, options.duration or seconds)) * info.fps
 
 
-def _measure(sources: Sequence[Source], pool: Crew, folder: Path) -> float | None:
-    """Frames per second of one worker, from the beginning of a video of middling size."""
+def _measure(sources: Sequence[Source], jobs: int, pool: Crew, folder: Path) -> float | None:
+    """Frames per second of all workers side by side, each with a video of middling size."""
     middle = len(sources) // 2
     for source in sources[middle : middle + _MOST_TRIED]:
-        task = Task(source.path, folder / _NAMELESS, _NAMELESS)
-        _run(pool, task)  # the first time also prepares kernels
+        names = map("".join, islice(product("ab", repeat=26), jobs))  # as pseudonyms look
+        tasks = [Task(source.path, folder / name, name) for name in names]
+        _run(pool, tasks)  # the first time also loads models and prepares kernels
         begin = time.perf_counter()
-        result = _run(pool, task)
-        if isinstance(result, VideoResult) and result.frames:
-            return result.frames / (time.perf_counter() - begin)
+        if frames := _run(pool, tasks):
+            return frames / (time.perf_counter() - begin)
     return None
 
 
-def _run(pool: Crew, task: Task) -> VideoResult | Failure:
-    pool.give(task)
-    while True:
+def _run(pool: Crew, tasks: Sequence[Task]) -> int:
+    """Converts side by side; the frames that came of it."""
+    for task in tasks:
+        pool.give(task)
+    frames = 0
+    while pool.busy:
         for event in pool.events(1.0):
-            if isinstance(event, Ended):
-                return event.outcome
+            if isinstance(event, Ended) and isinstance(event.outcome, VideoResult):
+                frames += event.outcome.frames
+    return frames

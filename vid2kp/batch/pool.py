@@ -68,11 +68,6 @@ class Pool(Crew):
         """What the workers are at."""
         return [worker.task for worker in self._workers.values() if worker.task is not None]
 
-    @property
-    def parallel(self) -> int:
-        """How many videos are done in the time of one: workers on one CPU share its cores."""
-        return min(self.jobs, self.ready.gpus) if self.ready.device == "cuda" else 1
-
     def start(self) -> Ready:
         """Starts the first worker and waits until it has its model.
 

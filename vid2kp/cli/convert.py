@@ -233,7 +233,7 @@ def _show_plan(screen: Screen, plan: Plan) -> None:
     screen.line(f"{plan.to_do:,} videos to convert, about {plan.frames:,} frames.")
     screen.line(f"{plan.finished:,} videos are finished.")
     if plan.frames_per_second and plan.seconds is not None:
-        rate = f"{plan.frames_per_second:,.0f} frames/s a job, measured here"
+        rate = f"{plan.frames_per_second:,.0f} frames/s, measured here"
         screen.line(f"It would take about {duration(plan.seconds)} ({rate}).")
 
 

@@ -64,11 +64,6 @@ class RayCrew(Crew):
         """What the actors are at."""
         return [actor.task for actor in self._actors.values() if actor.task is not None]
 
-    @property
-    def parallel(self) -> int:
-        """How many videos are done in the time of one: each actor has cores of its own."""
-        return self.jobs
-
     def start(self) -> Ready:
         """Joins the cluster, starts the first actor and waits until it has its model.
 
