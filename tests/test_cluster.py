@@ -6,6 +6,7 @@ Left out where Ray is not installed; ``make test-cluster`` installs it and runs 
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import pytest
 from batches import contents, log, make_key, make_model, make_videos
 
 from vid2kp.cluster import ray_crew
+from vid2kp.cluster.site import make_folder
 from vid2kp.errors import UsageError
 
 needs_ray = pytest.mark.skipif(
@@ -29,6 +31,7 @@ import sys
 from pathlib import Path
 from vid2kp.batch import BatchOptions, run
 from vid2kp.cluster import ray_crew
+from vid2kp.cluster.site import make_folder
 from vid2kp.convert import ConvertOptions
 
 if __name__ == "__main__":
@@ -145,6 +148,26 @@ def test_a_model_that_is_not_there_is_wrong_usage_on_a_cluster_too(folder: Path)
     )
     assert "UsageError: There is no such model" in process.stderr
     assert not (folder / "none").exists()
+
+
+def test_the_folder_of_a_cluster_whose_maker_was_killed_goes_with_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    of_another_program = tmp_path / "vid2kp-other"
+    of_another_program.mkdir()
+    alive = make_folder()
+    make = "import os; from vid2kp.cluster.site import make_folder; print(make_folder()); "
+    killed = subprocess.run(
+        [sys.executable, "-c", make + "os.kill(os.getpid(), 9)"],
+        env=os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert Path(killed.stdout.strip()).parent == tmp_path
+    assert {*tmp_path.iterdir()} == {of_another_program, alive, Path(killed.stdout.strip())}
+    assert {make_folder(), alive, of_another_program} == {*tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize("address", ["nowhere", "ray://host:10001", "host", "10.0.0.1:port", ""])

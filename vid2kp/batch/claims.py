@@ -52,7 +52,7 @@ class Claims:
         with output_errors():
             self._claims.mkdir(mode=0o700, exist_ok=True)
             self._runs.mkdir(mode=0o700, exist_ok=True)
-            _create(self._file_of(run), json.dumps(_this_process()))
+            _create(self._file_of(run), json.dumps(this_process()))
             self._forget_dead_runs()
 
     def claim(self, pseudonym: str) -> bool:
@@ -139,7 +139,7 @@ class Claims:
             return True
         except (OSError, ValueError):
             process = {}
-        return _is_gone(process) or self._silent(file) > STALE_SECONDS
+        return is_gone(process) or self._silent(file) > STALE_SECONDS
 
     def _silent(self, file: Path) -> float:
         """Seconds since a file was touched."""
@@ -210,7 +210,8 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _this_process() -> dict[str, Any]:
+def this_process() -> dict[str, Any]:
+    """What tells this process from all others, as JSON can hold it."""
     return {"machine": _machine(), "pid": os.getpid(), "born": psutil.Process().create_time()}
 
 
@@ -221,8 +222,8 @@ def _machine() -> str:
     return f"{platform.node()}:{container}"
 
 
-def _is_gone(process: dict[str, Any]) -> bool:
-    """Whether it was a process of this machine and is no more."""
+def is_gone(process: dict[str, Any]) -> bool:
+    """Whether what `this_process` once said was a process of this machine and is no more."""
     if process.get("machine") != _machine():
         return False
     try:

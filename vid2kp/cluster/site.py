@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import shutil
 import tempfile
+from pathlib import Path
 from typing import Any, Final
 
+from vid2kp.batch.claims import is_gone, this_process
 from vid2kp.errors import UsageError
 
 LOCAL: Final = "local"
 RUNNING: Final = "auto"
 _ADDRESS: Final = re.compile(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
+
+_PREFIX: Final = "vid2kp-"
+_OWNER: Final = "owner.json"
 
 _STORE_BYTES: Final = 80 * 2**20  # the least that Ray takes; nothing is put there
 
@@ -46,6 +53,20 @@ def load_ray(address: str) -> Any:
     return ray
 
 
+def make_folder() -> Path:
+    """A new folder for a cluster of this machine; those whose makers were killed are removed."""
+    # Not below OUT.private: names of sockets may have no more than 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    for other in folder.parent.glob(f"{_PREFIX}*"):
+        # What cannot be read, is unfinished, or has no owner may be another's.
+        with contextlib.suppress(OSError, ValueError):
+            is_ours = other.lstat().st_uid == folder.stat().st_uid
+            if is_ours and is_gone(json.loads((other / _OWNER).read_bytes())):
+                shutil.rmtree(other, ignore_errors=True)
+    (folder / _OWNER).write_text(json.dumps(this_process()), encoding="ascii")
+    return folder
+
+
 class Site:
     """A cluster that was joined, or made for the run.
 
@@ -64,7 +85,7 @@ class Site:
 
     def __init__(self, address: str) -> None:
         self.ray = load_ray(address)
-        self._folder: str | None = None
+        self._folder: Path | None = None
         try:
             self._join(address)
         except (ConnectionError, RuntimeError, ValueError, OSError):
@@ -92,13 +113,12 @@ class Site:
         if address != LOCAL:
             self.ray.init(address=address, **quiet)
             return
-        # Not below OUT.private: names of sockets may have no more than 107 bytes.
-        self._folder = tempfile.mkdtemp(prefix="vid2kp-")
+        self._folder = make_folder()
         self.ray.init(
             address="local",
             include_dashboard=False,
             object_store_memory=_STORE_BYTES,
-            _temp_dir=self._folder,
+            _temp_dir=str(self._folder),
             **quiet,
         )
         if not self.ray.util.get_node_ip_address().startswith("127."):
