@@ -12,7 +12,7 @@ from vid2kp.pose.openpose import OpenPose
 from vid2kp.pose.skeleton import COCO18
 
 
-def save_checkpoint(path: Path, *, fields: int = 38) -> None:
+def save_checkpoint(path: Path, *, fields: int = 38, bias: float = 0.0) -> None:
     """A file as caffemodel2pytorch writes it, with one stage."""
     network = OpenPose(COCO18, stages=1)
     state = network.state_dict()
@@ -22,6 +22,7 @@ def save_checkpoint(path: Path, *, fields: int = 38) -> None:
         for kind in ("weight", "bias")
     }
     tensors["conv5_5_CPM_L1.weight"] = torch.zeros(fields, 512, 1, 1)
+    tensors["conv1_1.bias"] = torch.full((64,), bias)
     torch.save(tensors, path)
 
 
@@ -46,4 +47,12 @@ def test_a_checkpoint_that_does_not_fit_is_reported(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "conv5_5_CPM_L1.weight  (28, 512, 1, 1)  (38, 512, 1, 1)" in run.stdout
     assert "does not fit" in run.stderr
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "c.pth", bias=float("nan"))
+    run = vid2kp("models", "import", tmp_path / "c.pth", "-o", tmp_path / "m.safetensors")
+    assert run.returncode == 1
+    assert "The maps of model m are not finite." in run.stderr
     assert not (tmp_path / "m.safetensors").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from vid2kp.errors import ModelError
 from vid2kp.pose.importing import (
@@ -22,7 +24,9 @@ from vid2kp.pose.lite import Lite
 from vid2kp.pose.map_order import ORDERS
 from vid2kp.pose.openpose import OpenPose
 from vid2kp.pose.skeleton import BODY25, COCO18, INFANT22, Skeleton
-from vid2kp.pose.weights import check_model, load_model, save_model
+from vid2kp.pose.weights import Network, check_model, load_model, save_model
+from vid2kp.training.synthetic import write_images
+from vid2kp.training.train import Source, TrainOptions, train
 
 Tensors = dict[str, Tensor]
 
@@ -90,6 +94,10 @@ LAYOUTS: dict[str, Callable[[OpenPose], Any]] = {
     },
     "lower case": lambda n: {key.lower(): tensor for key, tensor in named(n).items()},
     "twice wrapped": lambda n: {"model": prefixed(named(n), "module.module.")},
+    "epoch among the layers": lambda n: {
+        **prefixed(named(n), "net."),
+        "epoch": torch.tensor(3),
+    },
     "half": lambda n: {key: tensor.half() for key, tensor in named(n).items()},
 }
 
@@ -197,6 +205,35 @@ def test_own_lite_checkpoints_too(skeleton: Skeleton, tmp_path: Path) -> None:
     assert (imported.skeleton, imported.width) == (skeleton, 16)
     save_model(imported, tmp_path / "lite.safetensors", input_size=256)
     check_model(tmp_path / "lite.safetensors")
+
+
+@pytest.mark.parametrize("own", [partial(Lite, width=16), partial(OpenPose, stages=1)])
+@pytest.mark.parametrize("average", [0.5, 0])
+def test_the_checkpoint_of_a_training_gives_what_the_training_gives(
+    own: Callable[[Skeleton], Network], average: float, tmp_path: Path
+) -> None:
+    pictures = write_images(tmp_path, count=2, seed=3, size=96)
+    options = TrainOptions(
+        size=64, batch=1, steps=2, workers=0, precision="fp32", average=average, every=1
+    )
+    source = Source(pictures, tmp_path / "images")
+    trained = train(own(INFANT22), [source], tmp_path / "run", options=options)
+    imported = import_checkpoint(tmp_path / "run" / "checkpoint.pt")
+    assert imported.layout == "vid2kp"
+    state = imported.network.state_dict()
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(state[name], tensor), name
+
+
+def test_before_anything_was_averaged_a_checkpoint_gives_what_was_trained(tmp_path: Path) -> None:
+    """A checkpoint of the warm-up still has the first weights as its average."""
+    network, first = Lite(INFANT22, width=16), Lite(INFANT22, width=16)
+    averaged = AveragedModel(first)
+    torch.save(
+        {"network": network.state_dict(), "averaged": averaged.state_dict()}, tmp_path / "c.pt"
+    )
+    imported = import_checkpoint(tmp_path / "c.pt").network
+    assert all(map(torch.equal, imported.parameters(), network.parameters()))
 
 
 def test_safetensors_are_read_too(foreign: OpenPose, tmp_path: Path) -> None:

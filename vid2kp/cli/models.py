@@ -153,7 +153,7 @@ def import_(
     """
     from vid2kp.pose.importing import CheckpointMismatch, ImportOptions, import_checkpoint
     from vid2kp.pose.skeleton import get_skeleton
-    from vid2kp.pose.weights import save_model
+    from vid2kp.pose.weights import run_once, save_model
 
     screen = Screen(as_json=as_json)
     wanted = get_skeleton(skeleton) if skeleton else None
@@ -164,6 +164,7 @@ def import_(
         screen.table(("layer", "checkpoint", "network"), error.rows)
         raise
     network = imported.network
+    run_once(network, out.stem)
     card = save_model(
         network,
         out,

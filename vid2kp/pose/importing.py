@@ -162,12 +162,22 @@ def read_checkpoint(path: Path) -> tuple[Tensors, str]:
 
 
 def _state_dict(content: Any) -> Tensors:
-    """The largest dict of tensors in a checkpoint, at its top or one below."""
+    """The largest dict of tensors in a checkpoint, at its top or one below, without counters.
+
+    Of two that are as large, the one of averaged weights: it is what a training hands out.
+    """
     if not isinstance(content, Mapping):
         return {}
     places = [content, *(value for value in content.values() if isinstance(value, Mapping))]
     found = [{str(k): v for k, v in place.items() if isinstance(v, Tensor)} for place in places]
-    return max(found, key=len)
+    found.sort(key=lambda tensors: not tensors.get("n_averaged", torch.zeros(1)).any())
+    layers = [{k: t for k, t in tensors.items() if _in_a_layer(k, t)} for tensors in found]
+    return max(layers, key=len)
+
+
+def _in_a_layer(name: str, tensor: Tensor) -> bool:
+    """Whether a tensor is part of a layer, not a counter beside them (``epoch``)."""
+    return tensor.ndim > 0 or name.endswith("num_batches_tracked")
 
 
 def _without_prefix(tensors: Tensors) -> Tensors:

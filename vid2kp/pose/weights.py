@@ -235,17 +235,31 @@ def check_model(name_or_path: str | Path) -> Card:
             numbers of the right shape.
     """
     model = load_model(name_or_path)
-    network, card = model.network, model.card
-    with torch.inference_mode():
-        grey = torch.full((1, 64, 96, 3), 128, dtype=torch.uint8)
-        confidence, paf = network(network.normalise(grey))[-1]
+    card = model.card
+    confidence, paf = run_once(model.network, card.name)
     cells = (64 // card.stride, 96 // card.stride)
     shapes = (1, len(card.keypoints) + 1, *cells), (1, 2 * len(card.limbs), *cells)
     if (tuple(confidence.shape), tuple(paf.shape)) != shapes:
         raise ModelError(f"The maps of model {card.name} do not fit its card.", hint=_GET_ANOTHER)
-    if not (confidence.isfinite().all() and paf.isfinite().all()):
-        raise ModelError(f"The maps of model {card.name} are not finite.", hint=_GET_ANOTHER)
     return card
+
+
+def run_once(network: Network, name: str) -> tuple[Tensor, Tensor]:
+    """The maps of a grey picture of 96 × 64 pixels.
+
+    Args:
+        network: in evaluation mode.
+        name: the model's name, for the error.
+
+    Raises:
+        ModelError: the maps are not finite numbers.
+    """
+    with torch.inference_mode():
+        grey = torch.full((1, 64, 96, 3), 128, dtype=torch.uint8)
+        confidence, paf = network(network.normalise(grey))[-1]
+    if not (confidence.isfinite().all() and paf.isfinite().all()):
+        raise ModelError(f"The maps of model {name} are not finite.", hint=_GET_ANOTHER)
+    return confidence, paf
 
 
 def find_model(name_or_path: str | Path) -> Path:
