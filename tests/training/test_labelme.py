@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labelled import box, labels, people, picture, point, said
 from PIL import Image, ImageOps
 from pycocotools.coco import COCO
 
@@ -15,68 +16,7 @@ from vid2kp.errors import AnnotationError
 from vid2kp.pose.skeleton import INFANT22
 from vid2kp.training.augment import AugmentOptions, augment
 from vid2kp.training.dataset import PRESENT, UNKNOWN, CocoKeypoints
-from vid2kp.training.labelme import (
-    Converted,
-    LabelmeOptions,
-    convert_labelme,
-    read_aliases,
-)
-
-SIZE = (60, 40)
-
-
-def picture(path: Path, *, orientation: int = 1, size: tuple[int, int] = SIZE) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (90, 90, 90)).save(path, exif=exif)
-
-
-def point(label: str, x: float, y: float, **more: Any) -> dict[str, Any]:
-    shape = {"label": label, "points": [[x, y]], "group_id": None, "shape_type": "point"}
-    return {**shape, "description": "", "flags": {}, **more}
-
-
-def box(x0: float, y0: float, x1: float, y1: float, **more: Any) -> dict[str, Any]:
-    return point("infant", 0, 0, shape_type="rectangle", points=[[x1, y0], [x0, y1]], **more)
-
-
-def labels(path: Path, *shapes: dict[str, Any], **more: Any) -> Path:
-    """A file as labelme writes it, beside a picture of the same name."""
-    if not path.with_suffix(".jpg").exists():
-        picture(path.with_suffix(".jpg"))
-    document = {
-        "version": "5.5.0",
-        "flags": {},
-        "shapes": list(shapes),
-        "imagePath": path.with_suffix(".jpg").name,
-        "imageData": "c2VjcmV0IHBpeGVscw==",
-        "imageHeight": SIZE[1],
-        "imageWidth": SIZE[0],
-        **more,
-    }
-    path.write_text(json.dumps(document), encoding="utf-8")
-    return path
-
-
-def people(converted: Converted) -> list[dict[str, list[float]]]:
-    """For each annotation its labelled keypoints."""
-    return [
-        {
-            name: triple
-            for name, triple in zip(
-                INFANT22.keypoints,
-                np.reshape(one["keypoints"], (-1, 3)).tolist(),
-                strict=True,
-            )
-            if triple[2] > 0
-        }
-        for one in converted.document["annotations"]
-    ]
-
-
-def said(converted: Converted) -> list[str]:
-    return [problem.text for problem in converted.problems]
+from vid2kp.training.labelme import LabelmeOptions, convert_labelme, read_aliases
 
 
 def test_points_alone_are_one_infant(tmp_path: Path) -> None:
@@ -110,12 +50,13 @@ def test_rectangles_gather_points_without_a_group(tmp_path: Path) -> None:
         *(point("nose", 10, 20), point("nose", 40, 20), point("right_hand", 28.5, 20)),
     )
     converted = convert_labelme(tmp_path)
-    assert [sorted(one) for one in people(converted)] == [["nose"], ["nose", "right_hand"]]
-    assert said(converted) == []
+    assert [sorted(one) for one in people(converted)] == [["nose"], ["nose"]]
+    assert said(converted) == ["right_hand has no group and lies in no rectangle: left out"]
 
 
 def test_a_point_in_two_rectangles_is_told(tmp_path: Path) -> None:
-    labels(tmp_path / "a.json", box(0, 0, 35, 40), box(30, 0, 60, 40), point("nose", 32, 20))
+    rectangles = box(0, 0, 35, 40), box(30, 0, 60, 40)
+    labels(tmp_path / "a.json", *rectangles, point("nose", 32, 20), point("nose", 50, 20))
     (text,) = said(convert_labelme(tmp_path))
     assert "2 rectangles" in text
 

@@ -26,7 +26,7 @@ def labelme2coco(
     ] = None,
     mapping: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="JSON object: label to keypoint, or to null."),
+        typer.Option(metavar="FILE", help="JSON object: label to keypoint, to infant, or to null."),
     ] = None,
     skeleton: Annotated[
         Literal["coco18", "infant22", "body25"], typer.Option(help="The keypoint set.")
@@ -45,9 +45,9 @@ def labelme2coco(
     """Make COCO keypoint annotations of labels made with labelme.
 
     Points of one group_id are one infant; points without one belong to the rectangle they lie in,
-    or all to one infant. Labels are matched by name (RWrist, right_wrist, "Right Wrist"), others
-    by the mapping. Pictures stay where they are and are not copied. What is wrong is listed for
-    each file.
+    or all to one infant. A rectangle is named infant, baby, person or the like. Labels are matched
+    by name (RWrist, right_wrist, "Right Wrist"), others by the mapping. Pictures stay where they
+    are and are not copied. What is wrong is listed for each file.
     """
     from vid2kp.pose.skeleton import get_skeleton
     from vid2kp.training.labelme import (

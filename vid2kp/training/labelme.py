@@ -1,9 +1,9 @@
 """labelme's JSON files → one file of COCO keypoint annotations.
 
-Each JSON file describes one picture. Its points are keypoints; points of one ``group_id`` are one
-infant, points without one belong to the rectangle they lie in, or all to one infant where there is
-no rectangle. The pictures stay where they are, and the copy of a picture that labelme keeps in
-``imageData`` is never looked at.
+Each JSON file describes one picture. Its points are keypoints, its rectangles are drawn around
+infants; which of them are of the same infant, `vid2kp.training.labelled_people` finds out. The
+pictures stay where they are, and the copy of a picture that labelme keeps in ``imageData`` is never
+looked at.
 
 labelme measures from the corner of the top-left pixel in the picture as it is shown; here points
 are measured from that pixel's centre in the picture as it is stored, which is what
@@ -13,7 +13,6 @@ are measured from that pixel's centre in the picture as it is stored, which is w
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,16 +25,17 @@ from vid2kp.errors import AnnotationError
 from vid2kp.files import write_text
 from vid2kp.pose.skeleton import INFANT22, Skeleton, canonical_name
 from vid2kp.training.coco import CATEGORY, category_of, read_json
+from vid2kp.training.labelled_people import LabelledPoint, Person, Point, Rectangle, gather
 from vid2kp.training.orientation import Unusable, as_stored, look_at_file
 
 Aliases = Mapping[str, str | None]
-"""A keypoint's name for each label of one's own; None for labels to pass over."""
+"""The name of a keypoint or a person for each label of one's own; None for labels to pass over."""
 
-Box = tuple[float, float, float, float]
-"""x0, y0, x1, y1, as labelme measures."""
-
-_Key = tuple[str, str]
-"""What holds an infant's points together: its group, its rectangle, or nothing."""
+PEOPLE = (
+    *("infant", "baby", "newborn", "neonate", "child", "toddler", "twin", "patient"),
+    *("person", "human", "adult"),
+)
+"""What a rectangle's label says if it is drawn around somebody: ``infant``, ``Baby 2``."""
 
 HIDDEN_FLAGS = ("occluded", "hidden", "invisible")
 """Flags of a point that is not seen, but known where it is."""
@@ -50,6 +50,7 @@ class LabelmeOptions:
     Attributes:
         skeleton: the keypoint set.
         aliases: labels of one's own; others are matched by name (``RWrist``: ``right_wrist``).
+            A rectangle's label is mapped to one of `PEOPLE`.
         hidden_flags: flags of points that are not seen.
         images: where the pictures are, if not beside the labels.
     """
@@ -99,14 +100,6 @@ class Converted:
             OutputError: the file cannot be written.
         """
         write_text(path, json.dumps(self.document, ensure_ascii=False) + "\n")
-
-
-@dataclass
-class _Person:
-    """One infant of one picture, in labelme's coordinates."""
-
-    points: dict[str, tuple[float, float, int]] = field(default_factory=dict)
-    box: Box | None = None
 
 
 def read_aliases(path: Path) -> dict[str, str | None]:
@@ -186,10 +179,12 @@ def convert_labelme(
 
 def _check_aliases(options: LabelmeOptions) -> None:
     for name in options.aliases.values():
-        if name is not None and canonical_name(name) not in options.skeleton.keypoints:
+        if name is None or _is_person(canonical_name(name)):
+            continue
+        if canonical_name(name) not in options.skeleton.keypoints:
             raise AnnotationError(
                 f"The mapping file names {name}, which the set {options.skeleton.name} has not.",
-                hint=f"It has: {', '.join(options.skeleton.keypoints)}.",
+                hint=f"It has: {', '.join(options.skeleton.keypoints)}. Rectangles: infant.",
             )
 
 
@@ -243,46 +238,31 @@ def _find_picture(name: str, file: Path, folder: Path, options: LabelmeOptions) 
 
 def _people(
     shapes: list[Any], size: tuple[int, int], options: LabelmeOptions, said: list[str]
-) -> list[_Person]:
-    """The infants of a picture: by group, else by rectangle, else one."""
-    people: dict[_Key, _Person] = defaultdict(_Person)
-    loose: list[tuple[str, tuple[float, float, int]]] = []
-    twice: list[tuple[_Person, str]] = []
-
-    def add(person: _Person, name: str, point: tuple[float, float, int]) -> None:
-        if name in person.points:
-            twice.append((person, name))
-        person.points[name] = point
-
-    for number, shape in enumerate(shapes):
-        kind, label, group, corners = _shape(shape, said)
+) -> list[Person]:
+    """The infants of a picture."""
+    rectangles: list[Rectangle] = []
+    points: list[LabelledPoint] = []
+    for shape in shapes:
+        kind, label, group, corners = _shape(shape, options, said)
+        name = _name(label, kind, options, said) if kind else None
+        if not name:
+            continue
         if kind == "rectangle":
-            key = ("box", str(number)) if group is None else ("group", group)
-            if people[key].box is not None:
-                said.append(f"group {group} has two rectangles: the first counts")
-            else:
-                people[key].box = (*corners.min(0).tolist(), *corners.max(0).tolist())
-        elif kind == "point" and (name := _keypoint(label, options, said)):
-            point = _point(shape, name, corners, size, options, said)
-            if point is None:
-                continue
-            if group is None:
-                loose.append((name, point))
-            else:
-                add(people["group", group], name, point)
-    boxes = {key: p.box for key, p in people.items() if p.box and key[0] == "box"}
-    for name, point in loose:
-        add(people[_owner(point, name, boxes, said) if boxes else ("alone", "")], name, point)
-    for person, name in twice:
-        if person.points.pop(name, None):
-            said.append(f"{name} is labelled twice for one infant: left out")
-    return list(people.values())
+            (x0, y0), (x1, y1) = corners.min(0).tolist(), corners.max(0).tolist()
+            rectangles.append(Rectangle((x0, y0, x1, y1), group))
+        elif place := _point(shape, name, corners, size, options, said):
+            points.append(LabelledPoint(name, place, group))
+    return gather(rectangles, points, said)
 
 
-def _shape(shape: Any, said: list[str]) -> tuple[str | None, str, str | None, NDArray[np.float64]]:
+def _shape(
+    shape: Any, options: LabelmeOptions, said: list[str]
+) -> tuple[str | None, str, str | None, NDArray[np.float64]]:
     """Kind (None: of no use), label, group and points of a shape."""
     try:
         kind, label = str(shape.get("shape_type") or "point"), str(shape["label"]).strip()
+        if options.aliases.get(label, label) is None:
+            return None, label, None, np.empty((0, 2))
         corners = np.asarray(shape["points"], np.float64).reshape(-1, 2)
         usable = np.isfinite(corners).all() and len(corners) >= {"rectangle": 2}.get(kind, 1)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -298,16 +278,22 @@ def _shape(shape: Any, said: list[str]) -> tuple[str | None, str, str | None, ND
     return kind, label, group if group is None else str(group), corners
 
 
-def _keypoint(label: str, options: LabelmeOptions, said: list[str]) -> str | None:
-    """The keypoint that a label means; None if there is none."""
-    if label in options.aliases:
-        alias = options.aliases[label]
-        return None if alias is None else canonical_name(alias)
-    name = canonical_name(label)
-    if name in options.skeleton.keypoints:
-        return name
-    said.append(f"unknown label {label!r}: left out")
+def _name(label: str, kind: str, options: LabelmeOptions, said: list[str]) -> str | None:
+    """The keypoint that a point's label means, or the person of a rectangle's; None if neither."""
+    name = canonical_name(options.aliases.get(label) or label)
+    if kind == "rectangle":
+        if _is_person(name):
+            return name
+        said.append(f"unknown rectangle {label!r}: left out")
+    else:
+        if name in options.skeleton.keypoints:
+            return name
+        said.append(f"unknown label {label!r}: left out")
     return None
+
+
+def _is_person(name: str) -> bool:
+    return name.rstrip("_0123456789") in PEOPLE
 
 
 def _point(
@@ -317,8 +303,8 @@ def _point(
     size: tuple[int, int],
     options: LabelmeOptions,
     said: list[str],
-) -> tuple[float, float, int] | None:
-    """x, y and COCO's visibility of a point; None outside the picture."""
+) -> Point | None:
+    """Where a point is, and whether it is seen; None outside the picture."""
     x, y = map(float, corners[0])
     if not (0 <= x <= size[0] and 0 <= y <= size[1]):
         said.append(f"{name} is outside the picture: left out")
@@ -328,25 +314,8 @@ def _point(
     return x, y, _HIDDEN if hidden else _LABELLED
 
 
-def _owner(
-    point: tuple[float, float, int],
-    name: str,
-    boxes: Mapping[_Key, Box],
-    said: list[str],
-) -> _Key:
-    """The rectangle that a point without a group belongs to: it lies in it, or it is nearest."""
-    x, y, _ = point
-    away = {
-        key: max(x0 - x, x - x1, y0 - y, y - y1, 0.0) for key, (x0, y0, x1, y1) in boxes.items()
-    }
-    inside = [key for key, distance in away.items() if distance == 0]
-    if len(inside) > 1:
-        said.append(f"{name} lies in {len(inside)} rectangles: the first counts (use group_id)")
-    return min(away, key=lambda key: away[key])
-
-
 def _annotation(
-    person: _Person, skeleton: Skeleton, stored: tuple[int, int], orientation: int
+    person: Person, skeleton: Skeleton, stored: tuple[int, int], orientation: int
 ) -> dict[str, Any]:
     """A COCO annotation, without the ids."""
     triples: list[float] = []
