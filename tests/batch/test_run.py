@@ -17,9 +17,12 @@ from batches import LONG_FRAMES, Materials, contents, log, start_process
 from media import Clip, make
 
 from vid2kp.batch import BatchOptions, BatchResult, Progress, run
+from vid2kp.batch.crew import Ended, Moved
+from vid2kp.batch.pool import Pool
 from vid2kp.batch.run import SOME_FAILED
 from vid2kp.errors import UsageError
 from vid2kp.files import EPOCH
+from vid2kp.privacy.manifest import REASON
 from vid2kp.privacy.pseudonym import Key
 from vid2kp.tracks.index import read_index
 from vid2kp.tracks.schema import STATUSES
@@ -133,6 +136,53 @@ def test_results_that_somebody_removes_meanwhile_are_missed(
     again = run(*call, options=options, batch=batch)
     assert len(again.skipped) == 3
     assert all(one.folder is None or one.folder.is_dir() for one in again.results)
+
+
+class Thief(Pool):
+    """Workers whose first result is gone before the batch has looked at it."""
+
+    stolen = ""
+
+    def events(self, timeout: float) -> list[Ended | Moved]:
+        events = super().events(timeout)
+        for task in (event.task for event in events if isinstance(event, Ended)):
+            self.stolen = self.stolen or task.pseudonym
+            if task.pseudonym == self.stolen:
+                shutil.rmtree(task.folder)
+        return events
+
+
+def test_a_result_that_is_removed_at_once_costs_its_video_alone(
+    materials: Materials, tmp_path: Path
+) -> None:
+    call = ([materials.videos / "Ward 7"], tmp_path / "out")
+    options, batch = materials.options, BatchOptions(jobs=1)
+    result = run(*call, options=options, batch=batch, crew=Thief)
+    assert result.exit_code == SOME_FAILED
+    stolen, other, _ = result.results
+    assert (stolen.status, stolen.folder) == ("failed", None)
+    assert REASON.fullmatch(stolen.reason)
+    assert other.status in STATUSES
+    assert {row["status"] for row in read_index(result.folder / "index.parquet").to_pylist()} == {
+        one.status for one in result.results
+    }
+    assert not list((result.private / "claims").iterdir())
+    assert len(run(*call, options=options, batch=batch).skipped) == 1
+
+
+def test_without_its_output_folder_a_run_still_says_what_came_of_it(
+    materials: Materials, tmp_path: Path
+) -> None:
+    def remove_all(event: Progress) -> None:
+        if event.kind == "finished" and event.done == event.videos:
+            shutil.rmtree(tmp_path / "out")
+
+    clip = materials.videos / "Ward 7" / "d.mov"
+    result = run([clip], tmp_path / "out", options=materials.options, progress=remove_all)
+    assert (result.exit_code, len(result.results)) == (SOME_FAILED, 1)
+    assert any("The index could not be written" in note for note in result.notes)
+    assert any("Somebody removed the results of 1" in note for note in result.notes)
+    assert log(tmp_path / "out", "no index")
 
 
 def test_a_killed_batch_goes_on_and_gives_the_same_bytes(

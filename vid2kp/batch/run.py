@@ -13,8 +13,8 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -107,38 +107,58 @@ def run(
             progress=progress,
         )
         interrupted = _work(workload)
-        reported = interrupted or not batch.report or _report(out, ledger)
-        lost = _lost(workload, out)
+        indexed = _is_written("index", workload.write_index, ledger)
+        reported = interrupted or not (batch.report and indexed)
+        reported = reported or _is_written("report", lambda: write_report(out), ledger)
+        end = _End(indexed=indexed, reported=reported, lost=_lost(workload, out))
         result = BatchResult(
             results=tuple(workload.results),
             skipped=frozenset(workload.skipped),
-            exit_code=INTERRUPTED if interrupted else _exit_code(workload.results, lost),
+            exit_code=INTERRUPTED if interrupted else _exit_code(workload.results, end),
             folder=out,
             private=private,
-            notes=_notes(found, batch, limited=ready.limited, reported=reported, lost=lost),
+            notes=_notes(found, batch, end, limited=ready.limited),
         )
         ledger.log("end", exit_code=result.exit_code)
         return result
 
 
+@dataclass(frozen=True, kw_only=True)
+class _End:
+    """What the end of a run left to be desired, beside videos that failed.
+
+    Attributes:
+        indexed: whether the index was written.
+        reported: whether the report was, where it could and should be.
+        lost: how many results of the run are there no more.
+    """
+
+    indexed: bool
+    reported: bool
+    lost: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was delivered is there, and the index of it."""
+        return self.indexed and not self.lost
+
+
 def _work(workload: Workload) -> bool:
-    """Whether it was interrupted; either way only whole results are left, and an index of them."""
-    interrupted = False
+    """Whether it was interrupted; either way only whole results are left."""
     try:
         workload.work()
     except KeyboardInterrupt:
-        interrupted = True
         workload.abandon()
-    workload.write_index()
-    return interrupted
+        return True
+    return False
 
 
-def _report(out: Path, ledger: Ledger) -> bool:
-    """Whether the report was written; without it the results are complete all the same."""
+def _is_written(what: str, write: Callable[[], object], ledger: Ledger) -> bool:
+    """Writes the index or the report; without them the results are complete all the same."""
     try:
-        write_report(out)
-    except Vid2kpError as error:
-        ledger.log("no report", reason=str(error))
+        write()
+    except (OSError, Vid2kpError) as error:
+        ledger.log(f"no {what}", reason=str(error))
         return False
     return True
 
@@ -286,22 +306,22 @@ def _lost(workload: Workload, out: Path) -> int:
     return sum(not folder.is_dir() for folder in folders)
 
 
-def _exit_code(results: Sequence[VideoResult], lost: int) -> int:
+def _exit_code(results: Sequence[VideoResult], end: _End) -> int:
     delivered = sum(result.folder is not None for result in results)
-    if delivered == len(results) and not lost:
+    if delivered == len(results) and end.is_whole:
         return ALL_DELIVERED
     return SOME_FAILED if delivered else NOTHING_DELIVERED
 
 
-def _notes(
-    found: Found, batch: BatchOptions, *, limited: bool, reported: bool, lost: int
-) -> tuple[str, ...]:
+def _notes(found: Found, batch: BatchOptions, end: _End, *, limited: bool) -> tuple[str, ...]:
     notes = [*shortfalls()]
-    if not reported:
+    if not end.indexed:
+        notes.append("The index could not be written; the same command tries again.")
+    if not end.reported:
         notes.append("The report could not be written; vid2kp report OUT tries again.")
-    if lost:
+    if end.lost:
         notes.append(
-            f"Somebody removed the results of {lost} of the videos from the output folder "
+            f"Somebody removed the results of {end.lost} of the videos from the output folder "
             "meanwhile. The same command makes them again."
         )
     if found.closed:

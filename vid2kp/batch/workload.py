@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
+import traceback
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from vid2kp.batch.ledger import RESULT_NUMBERS, Fingerprint, Ledger, Record, fin
 from vid2kp.batch.options import Kind, Progress, ProgressCallback
 from vid2kp.batch.worker import Failure, Frames, Task
 from vid2kp.convert import VideoResult
+from vid2kp.errors import PrivacyError
 from vid2kp.files import PART_SUFFIX, fix_time
 from vid2kp.privacy.manifest import REASON, read_manifest
 from vid2kp.privacy.pseudonym import PSEUDONYM, Links
@@ -27,6 +29,8 @@ from vid2kp.tracks.schema import INDEX_FILE
 _POLL_SECONDS: Final = 1.0
 _LOOK_AGAIN_SECONDS: Final = 3.0
 _OLD_SECONDS: Final = 600.0
+
+_TAKEN_AWAY: Final = "Somebody removed or changed its results before they were recorded."
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,8 @@ class Workload:
         """Writes the index of the output folder from the records of this run and all others.
 
         Raises:
-            OutputError: the output folder is full or read-only.
+            OutputError: the output folder is full, read-only or gone.
+            OSError: it, or the private folder, has just been removed.
         """
         state = None
         # Another process may finish a video meanwhile and have written its index already.
@@ -218,9 +223,23 @@ class Workload:
         """Records what became of a video, and only then gives it back."""
         pseudonym, outcome = event.task.pseudonym, event.outcome
         attempt = self._attempts.pop(pseudonym)
+        facts: dict[str, Any] = {}
+        if isinstance(outcome, VideoResult):
+            try:
+                facts = _facts(outcome, event.task.folder)
+            except (OSError, PrivacyError):
+                outcome = Failure("failed", _TAKEN_AWAY, traceback.format_exc())
         if isinstance(outcome, Failure):
             self._remove_parts(pseudonym)
-        record = self._record(event, attempt)
+        record = Record(
+            pseudonym=pseudonym,
+            source=attempt.fingerprint,
+            options=self._way.options,
+            model_sha256=self._way.model_sha256,
+            status=outcome.status,
+            reason=outcome.reason,
+            **facts,
+        )
         self._ledger.keep(record)
         self._ledger.log(
             "finished",
@@ -233,22 +252,6 @@ class Workload:
         )
         self._claims.release(pseudonym)
         self._settle("finished", attempt.source, record)
-
-    def _record(self, event: Ended, attempt: _Attempt) -> Record:
-        outcome = event.outcome
-        result = outcome if isinstance(outcome, VideoResult) else None
-        return Record(
-            pseudonym=event.task.pseudonym,
-            source=attempt.fingerprint,
-            options=self._way.options,
-            model_sha256=self._way.model_sha256,
-            status=outcome.status,
-            reason=outcome.reason,
-            numbers={name: getattr(result, name) for name in RESULT_NUMBERS} if result else {},
-            quality=result.quality if result else {},
-            counts=read_manifest(event.task.folder)[0].counts if result else {},
-            files=_sizes(event.task.folder) if result else {},
-        )
 
     # -- what a dead process left -------------------------------------------------------------
 
@@ -293,8 +296,19 @@ def _remove_if_old(part: Path) -> None:
             part.unlink()
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    return {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+def _facts(result: VideoResult, folder: Path) -> dict[str, Any]:
+    """What the record of deliverables says of them, which `Record` has by these names.
+
+    Raises:
+        OSError: they are not there.
+        PrivacyError: their manifest is not there, or is another.
+    """
+    return {
+        "numbers": {name: getattr(result, name) for name in RESULT_NUMBERS},
+        "quality": result.quality,
+        "counts": read_manifest(folder)[0].counts,
+        "files": {file.name: file.stat().st_size for file in sorted(folder.iterdir())},
+    }
 
 
 def _index_row(record: Record) -> dict[str, Any]:
