@@ -48,7 +48,9 @@ class IdleCrew(Crew):
     def __init__(self, convert: ConvertOptions, options: CrewOptions) -> None:
         self.jobs = min(options.jobs, options.most)
         self._given: list[Task] = []
-        self.ready = Ready(model_sha256=MODEL_SHA256, device="cpu", gpus=0, limited=True)
+        self.ready = Ready(
+            model_sha256=MODEL_SHA256, device="cpu", precision="fp32", gpus=0, limited=True
+        )
 
     def start(self) -> Ready:
         """There is nothing to load."""

@@ -53,6 +53,8 @@ def test_another_source_option_or_model_is_another_video(tmp_path: Path) -> None
     assert not replace(WAY, model_sha256="bb").made(record, before)
     assert not replace(WAY, options={**OPTIONS, "zoom": "off"}).made(record, before)
     assert not replace(WAY, since=record.finished + 1).made(record, before)
+    with_more = replace(record, options={**OPTIONS, "device": "cuda"})  # as versions before wrote
+    assert WAY.made(with_more, before)
     status = source.stat()
     for changed in (b"b" + b"a" * 199_999, b"a" * 199_999 + b"b", b"a" * 200_001):
         source.write_bytes(changed)

@@ -19,7 +19,10 @@ from media import Clip, make
 from vid2kp.batch import BatchOptions, BatchResult, Progress, run
 from vid2kp.batch.crew import Ended, Moved
 from vid2kp.batch.pool import Pool
-from vid2kp.batch.run import SOME_FAILED
+from vid2kp.batch.run import SOME_FAILED, _way
+from vid2kp.batch.worker import Ready
+from vid2kp.batch.workload import Way
+from vid2kp.convert import ConvertOptions
 from vid2kp.errors import UsageError
 from vid2kp.files import EPOCH
 from vid2kp.privacy.manifest import REASON
@@ -100,16 +103,19 @@ def test_the_private_folder_knows_and_is_closed(
     assert not list((folder / "runs").iterdir())
 
 
-def test_the_same_call_again_skips_what_is_finished(
-    undisturbed: Undisturbed, materials: Materials
+def test_what_is_finished_is_skipped_however_it_is_to_be_computed(
+    undisturbed: Undisturbed, materials: Materials, tmp_path: Path
 ) -> None:
     out, first, _ = undisturbed
+    loud = Path(materials.options.model)
+    for file in (loud, loud.with_suffix(".json")):
+        shutil.copy(file, tmp_path)
     before = contents(out)
     events: list[Progress] = []
     result = run(
         [materials.videos],
         out,
-        options=materials.options,
+        options=replace(materials.options, model=str(tmp_path / loud.name), batch_size=1),
         batch=BatchOptions(jobs=1, key_file=materials.key),
         progress=events.append,
     )
@@ -136,6 +142,19 @@ def test_results_that_somebody_removes_meanwhile_are_missed(
     again = run(*call, options=options, batch=batch)
     assert len(again.skipped) == 3
     assert all(one.folder is None or one.folder.is_dir() for one in again.results)
+
+
+def test_the_precision_that_is_used_tells_results_apart_and_the_device_does_not() -> None:
+    on_cpu = Ready(model_sha256="aa", device="cpu", precision="bf16", gpus=0, limited=True)
+    on_gpu = replace(on_cpu, device="cuda", gpus=1)
+    options = ConvertOptions(device="cpu", precision="bf16")
+
+    def way(options: ConvertOptions, ready: Ready) -> Way:
+        return _way(options, ready, overwrite=False)
+
+    assert way(options, on_cpu) == way(ConvertOptions(device="cuda"), on_gpu)
+    assert way(ConvertOptions(), on_cpu) != way(ConvertOptions(), replace(on_cpu, precision="fp32"))
+    assert way(options, on_cpu) != way(replace(options, rotate="90"), on_cpu)
 
 
 class Thief(Pool):

@@ -66,7 +66,7 @@ class Record:
     Attributes:
         pseudonym: of the video.
         source: fingerprint of what was converted; None where it could not be read.
-        options: of the conversion.
+        options: of the conversion; those that can change a deliverable, at least.
         model_sha256: of the weights.
         status: one of `schema.STATUSES` or `schema.FAILURES`.
         reason: in plain words, without any name.
@@ -99,8 +99,8 @@ class Record:
         self, source: Fingerprint | None, options: Mapping[str, Any], model_sha256: str
     ) -> bool:
         """Whether it is the record of this source, converted in this way."""
-        made_from = (self.source, dict(self.options), self.model_sha256)
-        return made_from == (source, dict(options), model_sha256)
+        same = (self.source, self.model_sha256) == (source, model_sha256)
+        return same and options.items() <= self.options.items()
 
     def is_complete_in(self, out: Path) -> bool:
         """Whether all of its deliverables are there, at their sizes."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import platform
 import tempfile
@@ -28,11 +27,13 @@ from vid2kp.batch.ledger import Ledger, fingerprint_of
 from vid2kp.batch.options import BatchOptions, BatchResult, ProgressCallback
 from vid2kp.batch.plan import make_plan, shortened
 from vid2kp.batch.pool import Pool, available_cores
+from vid2kp.batch.worker import Ready
 from vid2kp.batch.workload import Way, Workload
 from vid2kp.convert import ConvertOptions, VideoResult
 from vid2kp.errors import ModelError, OutputError, PrivacyError, UsageError, Vid2kpError
 from vid2kp.files import output_errors
 from vid2kp.privacy.harden import shortfalls
+from vid2kp.privacy.manifest import OPTIONS
 from vid2kp.privacy.pseudonym import Key, Links, check_places, private_folder, private_path
 from vid2kp.render.report import write_report
 
@@ -103,7 +104,7 @@ def run(
             claims=claims,
             ledger=ledger,
             pool=pool,
-            way=_way(options, ready.model_sha256, overwrite=batch.overwrite),
+            way=_way(options, ready, overwrite=batch.overwrite),
             progress=progress,
         )
         interrupted = _work(workload)
@@ -177,7 +178,7 @@ def _dry_run(
         with crew(shortened(options), crew_options) as pool:
             with _as_usage_error():
                 ready = pool.start()
-                way = _way(options, ready.model_sha256, overwrite=batch.overwrite)
+                way = _way(options, ready, overwrite=batch.overwrite)
                 finished = _finished(sources, out, batch.links or private, way)
             to_do = [source for source in sources if source not in finished]
             plan = make_plan(to_do, len(finished), options=options, pool=pool, folder=folder)
@@ -280,10 +281,11 @@ def is_in_shard(source: Source, shard: tuple[int, int] | None) -> bool:
     return int.from_bytes(digest[:8], "big") % parts == part - 1
 
 
-def _way(options: ConvertOptions, model_sha256: str, *, overwrite: bool) -> Way:
+def _way(options: ConvertOptions, ready: Ready, *, overwrite: bool) -> Way:
+    effective = asdict(options) | {"precision": ready.precision}
     return Way(
-        options=json.loads(json.dumps(asdict(options))),
-        model_sha256=model_sha256,
+        options={name: effective[name] for name in OPTIONS},
+        model_sha256=ready.model_sha256,
         since=time.time() if overwrite else 0.0,
     )
 

@@ -80,12 +80,14 @@ class Ready:
     Attributes:
         model_sha256: of the weights.
         device: ``cpu`` or ``cuda``.
+        precision: ``fp32``, ``bf16`` or ``fp16``; what ``auto`` has become.
         gpus: number of GPUs that PyTorch finds.
         limited: whether the memory limit is kept.
     """
 
     model_sha256: str
     device: str
+    precision: str
     gpus: int
     limited: bool
 
@@ -254,6 +256,7 @@ def _ready(estimator: Estimator, limited: bool) -> Ready:
     return Ready(
         model_sha256=estimator.card.sha256,
         device=estimator.device.type,
+        precision=estimator.precision,
         gpus=torch.cuda.device_count(),
         limited=limited,
     )

@@ -47,7 +47,7 @@ class Way:
     """How a run makes deliverables: what is compared to decide whether a video is finished.
 
     Attributes:
-        options: of the conversions, as JSON gives them back.
+        options: of the conversions, those that can change a deliverable.
         model_sha256: of the weights.
         since: seconds since 1970; deliverables made before do not count.
     """
