@@ -27,6 +27,7 @@ from vid2kp.errors import UsageError
 from vid2kp.files import EPOCH
 from vid2kp.privacy.manifest import REASON
 from vid2kp.privacy.pseudonym import Key
+from vid2kp.privacy.verify import verify
 from vid2kp.tracks.index import read_index
 from vid2kp.tracks.schema import STATUSES
 
@@ -202,6 +203,22 @@ def test_without_its_output_folder_a_run_still_says_what_came_of_it(
     assert any("The index could not be written" in note for note in result.notes)
     assert any("Somebody removed the results of 1" in note for note in result.notes)
     assert log(tmp_path / "out", "no index")
+
+
+def test_results_that_were_removed_with_their_video_leave_the_index(
+    materials: Materials, tmp_path: Path
+) -> None:
+    out, videos = tmp_path / "out", tmp_path / "videos"
+    videos.mkdir()
+    for name in ("c.mov", "d.mov"):
+        shutil.copy(materials.videos / "Ward 7" / "d.mov", videos / name)
+    gone, stays = run([videos], out, options=materials.options).results
+    (videos / "c.mov").unlink()
+    shutil.rmtree(out / gone.pseudonym)
+    result = run([videos], out, options=materials.options)
+    assert read_index(out / "index.parquet")["pseudonym"].to_pylist() == [stays.pseudonym]
+    assert any("The results of 1 of the other videos" in note for note in result.notes)
+    assert not verify(out).findings
 
 
 def test_a_killed_batch_goes_on_and_gives_the_same_bytes(

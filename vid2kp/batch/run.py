@@ -111,7 +111,12 @@ def run(
         indexed = _is_written("index", workload.write_index, ledger)
         reported = interrupted or not (batch.report and indexed)
         reported = reported or _is_written("report", lambda: write_report(out), ledger)
-        end = _End(indexed=indexed, reported=reported, lost=_lost(workload, out))
+        end = _End(
+            indexed=indexed,
+            reported=reported,
+            lost=_lost(workload, out),
+            removed=len(workload.removed - {result.pseudonym for result in workload.results}),
+        )
         result = BatchResult(
             results=tuple(workload.results),
             skipped=frozenset(workload.skipped),
@@ -132,11 +137,13 @@ class _End:
         indexed: whether the index was written.
         reported: whether the report was, where it could and should be.
         lost: how many results of the run are there no more.
+        removed: how many of other runs.
     """
 
     indexed: bool
     reported: bool
     lost: int
+    removed: int
 
     @property
     def is_whole(self) -> bool:
@@ -325,6 +332,11 @@ def _notes(found: Found, batch: BatchOptions, end: _End, *, limited: bool) -> tu
         notes.append(
             f"Somebody removed the results of {end.lost} of the videos from the output folder "
             "meanwhile. The same command makes them again."
+        )
+    if end.removed:
+        notes.append(
+            f"The results of {end.removed} of the other videos are in the output folder no more; "
+            "index and report leave them out."
         )
     if found.closed:
         notes.append(

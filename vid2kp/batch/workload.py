@@ -7,7 +7,7 @@ import shutil
 import time
 import traceback
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -77,6 +77,7 @@ class Workload:
 
     Attributes:
         skipped: pseudonyms of the videos that had been finished before.
+        removed: pseudonyms that the index leaves out: their deliverables are there no more.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Workload:
         progress: ProgressCallback | None,
     ) -> None:
         self.skipped: set[str] = set()
+        self.removed: set[str] = set()
         self._sources = sources
         self._out = out
         self._links = links
@@ -154,8 +156,19 @@ class Workload:
         state = None
         # Another process may finish a video meanwhile and have written its index already.
         while state != (state := self._ledger.state()):
-            write_index(self._out / INDEX_FILE, map(_index_row, self._ledger.records()))
+            write_index(self._out / INDEX_FILE, map(_index_row, self._present()))
         fix_time(self._out)
+
+    def _present(self) -> Iterator[Record]:
+        """The records of what is true now: deliverables that are there, and failures."""
+        self.removed.clear()
+        for record in self._ledger.records():
+            if not record.delivered or (self._out / record.pseudonym).is_dir():
+                yield record
+            elif failure := self._ledger.failed(record.pseudonym):
+                yield failure
+            else:
+                self.removed.add(record.pseudonym)
 
     # -- one video ----------------------------------------------------------------------------
 
