@@ -46,7 +46,13 @@ class AnnotationError(Vid2kpError):
 
 
 class OutputError(Vid2kpError):
-    """A deliverable could not be written (disk full, no permission)."""
+    """A deliverable could not be written (disk full, no permission).
+
+    Attributes:
+        errno: the system's number of what went wrong, None where it gave none.
+    """
+
+    errno: int | None = None
 
 
 class PrivacyError(Vid2kpError):

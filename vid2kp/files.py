@@ -6,6 +6,7 @@ time of `EPOCH` and only then renamed, so that a run that dies leaves at most ``
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -22,6 +23,8 @@ Not 0: ZIP archives cannot hold a time before 1980 and would change it.
 """
 
 PART_SUFFIX = ".part"
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @contextmanager
@@ -97,10 +100,17 @@ def output_errors() -> Iterator[None]:
         yield
     except OSError as error:
         # Only strerror: the exception's own text holds the path.
-        raise OutputError(
+        nameless = OutputError(
             f"A result could not be written: {error.strerror or type(error).__name__}.",
             hint="Check the free space of the output folder and that you may write there.",
-        ) from None
+        )
+        nameless.errno = error.errno
+        raise nameless from None
+
+
+def is_of_full_disk(error: Exception) -> bool:
+    """Whether the error says that the disk is full, or may only be read: so will the next one."""
+    return getattr(error, "errno", None) in _NO_ROOM
 
 
 def write_text(path: Path, text: str) -> None:

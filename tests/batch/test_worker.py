@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import textwrap
@@ -13,6 +15,7 @@ import pytest
 
 from vid2kp.batch.worker import describe
 from vid2kp.errors import OutputError, UnreadableVideo
+from vid2kp.files import output_errors
 
 
 def raised(error: Exception) -> Exception:
@@ -51,6 +54,17 @@ def test_a_lack_of_memory_is_recognised_in_every_library() -> None:
         errors.append(opencv_error.value)
     for error in errors:
         assert describe(error).reason == "The video needs more memory than it may take."
+
+
+@pytest.mark.parametrize(
+    ("number", "full"),
+    [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EROFS, True), (errno.EACCES, False)],
+)
+def test_a_disk_that_takes_no_more_is_recognised(number: int, full: bool) -> None:
+    error = OSError(number, os.strerror(number))
+    with pytest.raises(OutputError) as told, output_errors():
+        raise error
+    assert [describe(one).disk_full for one in (error, told.value)] == [full, full]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is kept on Linux alone")

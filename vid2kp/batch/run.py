@@ -76,7 +76,7 @@ def run(
     Raises:
         UsageError: nothing was done: no input, no such model or device, or the output folder
             cannot be used.
-        OutputError: the private folder became full or read-only.
+        OutputError: the private folder cannot be used any more.
     """
     options, batch = options or ConvertOptions(), batch or BatchOptions()
     out = Path(out).resolve()
@@ -116,6 +116,8 @@ def run(
             reported=reported,
             lost=_lost(workload, out),
             removed=len(workload.removed - {result.pseudonym for result in workload.results}),
+            disk_full=workload.disk_full,
+            unbegun=workload.unbegun,
         )
         result = BatchResult(
             results=tuple(workload.results),
@@ -125,7 +127,7 @@ def run(
             private=private,
             notes=_notes(found, batch, end, limited=ready.limited),
         )
-        ledger.log("end", exit_code=result.exit_code)
+        _log(ledger, "end", exit_code=result.exit_code)
         return result
 
 
@@ -138,17 +140,21 @@ class _End:
         reported: whether the report was, where it could and should be.
         lost: how many results of the run are there no more.
         removed: how many of other runs.
+        disk_full: whether the disk took no more.
+        unbegun: how many videos were not begun for that.
     """
 
     indexed: bool
     reported: bool
     lost: int
     removed: int
+    disk_full: bool
+    unbegun: int
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that was delivered is there, and the index of it."""
-        return self.indexed and not self.lost
+        """Whether every video was begun, and all that was delivered is there and in the index."""
+        return self.indexed and not self.lost and not self.disk_full
 
 
 def _work(workload: Workload) -> bool:
@@ -166,9 +172,15 @@ def _is_written(what: str, write: Callable[[], object], ledger: Ledger) -> bool:
     try:
         write()
     except (OSError, Vid2kpError) as error:
-        ledger.log(f"no {what}", reason=str(error))
+        _log(ledger, f"no {what}", reason=str(error))
         return False
     return True
+
+
+def _log(ledger: Ledger, event: str, **facts: object) -> None:
+    """Adds a line to the private log if it can: it must not hide what came of the videos."""
+    with contextlib.suppress(OutputError):
+        ledger.log(event, **facts)
 
 
 def _dry_run(
@@ -319,11 +331,17 @@ def _exit_code(results: Sequence[VideoResult], end: _End) -> int:
     delivered = sum(result.folder is not None for result in results)
     if delivered == len(results) and end.is_whole:
         return ALL_DELIVERED
-    return SOME_FAILED if delivered else NOTHING_DELIVERED
+    return SOME_FAILED if delivered or end.unbegun else NOTHING_DELIVERED
 
 
 def _notes(found: Found, batch: BatchOptions, end: _End, *, limited: bool) -> tuple[str, ...]:
     notes = [*shortfalls()]
+    if end.disk_full:
+        left = f": {end.unbegun} videos were not begun" if end.unbegun else ""
+        notes.append(
+            f"The disk of the output folder is full, or may only be read{left}. The same command "
+            "goes on."
+        )
     if not end.indexed:
         notes.append("The index could not be written; the same command tries again.")
     if not end.reported:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from vid2kp.convert import ConvertOptions, VideoResult, convert_video, make_estimator
 from vid2kp.errors import ModelError, UnreadableVideo, UsageError, Vid2kpError
+from vid2kp.files import is_of_full_disk
 from vid2kp.privacy.harden import forbid_core_files
 
 if TYPE_CHECKING:
@@ -132,12 +133,14 @@ class Failure:
         reason: in plain words, without any name.
         detail: for the private log: the traceback, which may hold paths.
         spoiled: whether the worker may be in disorder and should be replaced.
+        disk_full: whether the disk takes no more, so that the next video would fail as well.
     """
 
     status: Literal["unreadable", "failed"]
     reason: str
     detail: str
     spoiled: bool = True
+    disk_full: bool = False
 
 
 Report = Ready | Refused | Frames | Failure | VideoResult
@@ -197,15 +200,17 @@ def convert_task(
 def describe(error: Exception) -> Failure:
     """What may be said of an error, and apart from it what may not leave the private log."""
     detail = "".join(traceback.format_exception(error))
+    disk_full = is_of_full_disk(error)
     if isinstance(error, UnreadableVideo):
         return Failure("unreadable", str(error), detail, spoiled=False)
     if isinstance(error, Vid2kpError):
-        return Failure("failed", str(error), detail, spoiled=False)
+        return Failure("failed", str(error), detail, spoiled=False, disk_full=disk_full)
     if isinstance(error, MemoryError) or any(sign in str(error) for sign in _SHORT_OF_MEMORY):
         return Failure("failed", "The video needs more memory than it may take.", detail)
     kind = type(error)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-    return Failure("failed", f"Unexpected {name}; see the private log.", detail)
+    reason = f"Unexpected {name}; see the private log."
+    return Failure("failed", reason, detail, disk_full=disk_full)
 
 
 def _throttled(send: Callable[[int, int | None], None]) -> Callable[[int, int | None], None]:

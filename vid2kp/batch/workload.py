@@ -19,8 +19,8 @@ from vid2kp.batch.ledger import RESULT_NUMBERS, Fingerprint, Ledger, Record, fin
 from vid2kp.batch.options import Kind, Progress, ProgressCallback
 from vid2kp.batch.worker import Failure, Frames, Task
 from vid2kp.convert import VideoResult
-from vid2kp.errors import PrivacyError
-from vid2kp.files import PART_SUFFIX, fix_time
+from vid2kp.errors import OutputError, PrivacyError
+from vid2kp.files import PART_SUFFIX, fix_time, is_of_full_disk
 from vid2kp.privacy.manifest import REASON, read_manifest
 from vid2kp.privacy.pseudonym import PSEUDONYM, Links
 from vid2kp.tracks.index import write_index
@@ -77,6 +77,8 @@ class Workload:
 
     Attributes:
         skipped: pseudonyms of the videos that had been finished before.
+        disk_full: whether the disk took no more; no video is begun after that.
+        unbegun: how many videos were not begun for that.
         removed: pseudonyms that the index leaves out: their deliverables are there no more.
     """
 
@@ -93,6 +95,8 @@ class Workload:
         progress: ProgressCallback | None,
     ) -> None:
         self.skipped: set[str] = set()
+        self.disk_full = False
+        self.unbegun = 0
         self.removed: set[str] = set()
         self._sources = sources
         self._out = out
@@ -116,7 +120,7 @@ class Workload:
         """Does all videos, those of another process included should it leave them.
 
         Raises:
-            OutputError: the private folder is full or read-only.
+            OutputError: the private folder cannot be used.
             PrivacyError: the table of pseudonyms is damaged.
         """
         self._tell("ready")
@@ -189,14 +193,22 @@ class Workload:
         fingerprint = fingerprint_of(source.path)
         if self._was_done(source, pseudonym, fingerprint):
             return True
+        with self._heeding_disk():
+            if not self.disk_full:
+                return self._begin(source, pseudonym, fingerprint)
+        self.unbegun += 1
+        return True
+
+    def _begin(self, source: Source, pseudonym: str, fingerprint: Fingerprint | None) -> bool:
+        """Claims the video and gives it to a worker; False where another process has it."""
         if not self._claims.claim(pseudonym):
             return False
         # Another process may have finished it between the two looks.
         if self._was_done(source, pseudonym, fingerprint):
             self._claims.release(pseudonym)
             return True
-        self._attempts[pseudonym] = _Attempt(source, fingerprint)
         self._ledger.log("started", pseudonym=pseudonym, source=source.path)
+        self._attempts[pseudonym] = _Attempt(source, fingerprint)
         self._tell("started", pseudonym)
         folder = self._out / pseudonym
         self._pool.give(Task(source.path, folder, pseudonym, self._links.key_id))
@@ -244,6 +256,7 @@ class Workload:
                 outcome = Failure("failed", _TAKEN_AWAY, traceback.format_exc())
         if isinstance(outcome, Failure):
             self._remove_parts(pseudonym)
+            self.disk_full |= outcome.disk_full
         record = Record(
             pseudonym=pseudonym,
             source=attempt.fingerprint,
@@ -253,18 +266,30 @@ class Workload:
             reason=outcome.reason,
             **facts,
         )
-        self._ledger.keep(record)
-        self._ledger.log(
-            "finished",
-            pseudonym=pseudonym,
-            source=attempt.source.path,
-            status=outcome.status,
-            reason=outcome.reason,
-            detail=outcome.detail if isinstance(outcome, Failure) else "",
-            seconds=time.monotonic() - attempt.begun,
-        )
-        self._claims.release(pseudonym)
+        with self._heeding_disk():
+            self._ledger.keep(record)
+            self._ledger.log(
+                "finished",
+                pseudonym=pseudonym,
+                source=attempt.source.path,
+                status=outcome.status,
+                reason=outcome.reason,
+                detail=outcome.detail if isinstance(outcome, Failure) else "",
+                seconds=time.monotonic() - attempt.begun,
+            )
+        with self._heeding_disk():
+            self._claims.release(pseudonym)
         self._settle("finished", attempt.source, record)
+
+    @contextlib.contextmanager
+    def _heeding_disk(self) -> Iterator[None]:
+        """A disk that takes no more ends the giving out of videos, not the run."""
+        try:
+            yield
+        except (OSError, OutputError) as error:
+            if not is_of_full_disk(error):
+                raise
+            self.disk_full = True
 
     # -- what a dead process left -------------------------------------------------------------
 
