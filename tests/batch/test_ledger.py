@@ -101,6 +101,14 @@ def test_a_damaged_record_is_none(ledger: Ledger, tmp_path: Path) -> None:
         assert list(ledger.records()) == []
 
 
+def test_reading_writes_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    assert (ledger.delivered("p"), ledger.failed("p"), list(ledger.records())) == (None, None, [])
+    before = ledger.state()
+    assert not list(tmp_path.iterdir())
+    ledger.keep(make_record(tmp_path / "none"))
+    assert ledger.state() != before
+
+
 def test_the_log_takes_names_that_are_no_text(ledger: Ledger, tmp_path: Path) -> None:
     path = Path(os.fsdecode(b"/films/\xff\n.mp4"))
     ledger.log("started", source=path)

@@ -339,6 +339,9 @@ def test_a_dry_run_measures_and_leaves_everything_alone(
     shutil.copytree(undisturbed[0], out)
     shutil.copytree(private(undisturbed[0]), private(out))
     new = make(tmp_path / "new.mp4", Clip(frames=50))
+    (private(out) / "links.csv").chmod(0o400)
+    (private(out) / "records").chmod(0o500)
+    private(out).chmod(0o500)
     before = contents(tmp_path)
     result = run(
         [materials.videos, new],

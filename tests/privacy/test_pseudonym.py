@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vid2kp.errors import PrivacyError
+from vid2kp.errors import OutputError, PrivacyError
 from vid2kp.privacy.pseudonym import PSEUDONYM, Key, Links, private_folder
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
@@ -108,6 +108,19 @@ def test_a_row_cut_by_a_power_failure_is_dropped(tmp_path: Path) -> None:
     assert links.pseudonym_for(tmp_path / "a.mp4") == first
     second = links.pseudonym_for(tmp_path / "b.mp4")
     assert set(Links(tmp_path).sources()) == {first, second}
+
+
+def test_a_table_that_is_read_is_neither_made_nor_written(tmp_path: Path) -> None:
+    pseudonym = Links(tmp_path).pseudonym_for(tmp_path / "a.mp4")
+    table = tmp_path / "links.csv"
+    table.chmod(0o400)
+    reader = Links(table, for_reading=True)
+    assert reader.sources() == {pseudonym: tmp_path / "a.mp4"}
+    with pytest.raises(OutputError):
+        reader.pseudonym_for(tmp_path / "b.mp4")
+    with pytest.raises(OutputError):
+        Links(tmp_path / "none", for_reading=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["links.csv"]
 
 
 def test_processes_share_a_table(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ video is recognised, and any other is done again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -116,6 +117,8 @@ class Record:
 class Ledger:
     """The log and the records of one output folder; several processes may share them.
 
+    Reading writes nothing, and there need be nothing to read.
+
     Args:
         private: the private folder; it exists.
         run: a word that tells this run from others in the log.
@@ -125,8 +128,6 @@ class Ledger:
         self._run = run
         self._log = private / LOG_FILE
         self._records = private / RECORDS_FOLDER
-        with output_errors():
-            self._records.mkdir(mode=0o700, exist_ok=True)
 
     def log(self, event: str, **facts: object) -> None:
         """Adds a line to the private log.
@@ -160,6 +161,7 @@ class Ledger:
             OutputError: it cannot be written.
         """
         with output_errors():
+            self._records.mkdir(mode=0o700, exist_ok=True)
             if record.delivered:
                 _write(self._of_delivery(record.pseudonym), record)
                 self._of_failure(record.pseudonym).unlink(missing_ok=True)
@@ -168,18 +170,21 @@ class Ledger:
 
     def records(self) -> Iterator[Record]:
         """One record per video, by pseudonym: of its deliverables, else of its failure."""
-        for pseudonym in sorted({name.partition(".")[0] for name in self._names()}):
+        for pseudonym in sorted({file.name.partition(".")[0] for file in self._files()}):
             record = self.delivered(pseudonym) or self.failed(pseudonym)
             if record is not None:
                 yield record
 
     def state(self) -> frozenset[tuple[str, int]]:
         """Changes whenever a record does."""
-        with os.scandir(self._records) as entries:
-            return frozenset((e.name, e.stat().st_mtime_ns) for e in entries)
+        state = set()
+        for path in self._files():
+            with contextlib.suppress(FileNotFoundError):  # another process has just removed it
+                state.add((path.name, path.stat().st_mtime_ns))
+        return frozenset(state)
 
-    def _names(self) -> list[str]:
-        return [path.name for path in self._records.glob("*.json")]
+    def _files(self) -> Iterator[Path]:
+        return self._records.glob("*.json")
 
     def _of_delivery(self, pseudonym: str) -> Path:
         return self._records / f"{pseudonym}.json"

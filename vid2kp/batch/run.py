@@ -34,7 +34,14 @@ from vid2kp.errors import ModelError, OutputError, PrivacyError, UsageError, Vid
 from vid2kp.files import output_errors
 from vid2kp.privacy.harden import shortfalls
 from vid2kp.privacy.manifest import OPTIONS
-from vid2kp.privacy.pseudonym import Key, Links, check_places, private_folder, private_path
+from vid2kp.privacy.pseudonym import (
+    Key,
+    Links,
+    check_places,
+    private_folder,
+    private_path,
+    table_of,
+)
 from vid2kp.render.report import write_report
 
 ALL_DELIVERED: Final = 0
@@ -198,7 +205,7 @@ def _dry_run(
             with _as_usage_error():
                 ready = pool.start()
                 way = _way(options, ready, overwrite=batch.overwrite)
-                finished = _finished(sources, out, batch.links or private, way)
+                finished = _finished(sources, out, table_of(batch.links or private), way)
             to_do = [source for source in sources if source not in finished]
             plan = make_plan(to_do, len(finished), options=options, pool=pool, folder=folder)
     return BatchResult(
@@ -213,11 +220,11 @@ def _dry_run(
 
 def _finished(sources: Sequence[Source], out: Path, table: Path, way: Way) -> dict[Source, str]:
     """The pseudonyms of the videos that need not be done; writes nothing."""
-    private = private_path(out)
-    if not (private.is_dir() and table.exists()):
+    if not table.exists():
         return {}
-    ledger = Ledger(private, run="")
-    pseudonyms = {source: name for name, source in Links(table).sources().items()}
+    ledger = Ledger(private_path(out), run="")
+    links = Links(table, for_reading=True)
+    pseudonyms = {source: name for name, source in links.sources().items()}
     finished = {}
     for source in sources:
         pseudonym = pseudonyms.get(source.path.resolve(), "")

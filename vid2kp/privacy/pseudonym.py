@@ -136,20 +136,23 @@ class Links:
             holds it as ``links.csv``. It need not exist yet; it is made with mode 0600, its
             folder with mode 0700.
         key: derive pseudonyms from this key instead of drawing them.
+        for_reading: write nothing; the table exists, and only its `sources` can be had.
 
     Raises:
         PrivacyError: others may read the table, or it is not such a table.
+        OutputError: it cannot be opened or made.
     """
 
-    def __init__(self, table: Path, *, key: Key | None = None) -> None:
-        table = Path(table)
-        self._table = table if table.suffix == ".csv" else table / LINKS_FILE
+    def __init__(self, table: Path, *, key: Key | None = None, for_reading: bool = False) -> None:
+        self._table = table_of(Path(table))
+        self._flags = os.O_RDONLY if for_reading else os.O_RDWR | os.O_CREAT
         self._key = key
         self._known: dict[str, str] = {}
         self._taken: set[str] = set()
         self._whole = 0  # bytes of the table that `_known` holds
-        with output_errors():
-            self._table.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not for_reading:
+            with output_errors():
+                self._table.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked() as file:
             self._read(file)
 
@@ -267,17 +270,21 @@ class Links:
 
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:
-        """The open table, which no other process reads or writes meanwhile."""
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        """The open table, which no other process writes meanwhile, nor reads while it may be."""
         with output_errors():
-            descriptor = os.open(self._table, flags, 0o600)
-        with os.fdopen(descriptor, "r+b") as file:
+            descriptor = os.open(self._table, self._flags | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(descriptor, "r+b" if self._flags & os.O_RDWR else "rb") as file:
             _lock(file)
             if _on_posix() and os.fstat(file.fileno()).st_mode & _GROUP_AND_OTHERS:
                 raise PrivacyError(
                     "Others may read the table of links.", hint="Close it: chmod 600 links.csv."
                 )
             yield file
+
+
+def table_of(links: Path) -> Path:
+    """The table of pseudonyms: the CSV file that is given, or that of the folder."""
+    return links if links.suffix == ".csv" else links / LINKS_FILE
 
 
 def _fresh(taken: set[str]) -> str:
@@ -306,4 +313,5 @@ def _lock(file: IO[bytes]) -> None:
     else:
         import fcntl
 
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        # Network drives let only those lock others out who may write.
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX if file.writable() else fcntl.LOCK_SH)
