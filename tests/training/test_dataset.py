@@ -100,6 +100,98 @@ def test_missing_picture_is_named_by_the_annotations(tmp_path: Path):
         CocoKeypoints(path, tmp_path / "images", INFANT22).load(0)
 
 
+def test_pictures_are_looked_for_before_they_are_needed(tmp_path: Path):
+    path = dataset(tmp_path, [person(14)], LSP)
+    (tmp_path / "none").mkdir()
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.write(tmp_path / "images" / "a.png", "images/a.png")
+    (tmp_path / "text.zip").write_text("no zip file")
+    CocoKeypoints(path, tmp_path / "images", INFANT22).check_pictures()
+    CocoKeypoints(path, tmp_path / "images.zip", INFANT22).check_pictures()
+    for name, words in [
+        ("none", "1 of the 1 pictures are not there, such as the one with the id 4"),
+        ("nowhere", "does not exist"),
+        ("text.zip", "cannot be opened"),
+    ]:
+        with pytest.raises(AnnotationError, match=words):
+            CocoKeypoints(path, tmp_path / name, INFANT22).check_pictures()
+
+
+def test_a_picture_of_another_size_than_annotated_is_refused(tmp_path: Path):
+    path = dataset(tmp_path, [person(14)], LSP, width=60, height=40)
+    with pytest.raises(AnnotationError, match="not 60 × 40 pixels"):
+        CocoKeypoints(path, tmp_path / "images", INFANT22).load(0)
+
+
+@pytest.mark.parametrize("shrink", [1, 2, 4])
+def test_odd_sizes_are_no_other_sizes_when_decoding_shrinks(tmp_path: Path, shrink: int):
+    path = dataset(tmp_path, [person(14)], LSP, width=119, height=79, file_name="a.jpg")
+    cv2.imwrite(str(tmp_path / "images" / "a.jpg"), np.zeros((79, 119, 3), np.uint8))
+    CocoKeypoints(path, tmp_path / "images", INFANT22).load(0, shrink=shrink)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "words"),
+    [
+        ("images", {"id": ...}, "Image 1 .* an id"),
+        ("images", {"width": ...}, "Image 1 .* a width"),
+        ("images", {"height": 0}, "Image 1 .* a height"),
+        ("images", {"width": "120"}, "Image 1 "),
+        ("images", {"file_name": None}, "Image 1 .* a file_name"),
+        ("annotations", {"image_id": ...}, "Annotation 1 .* an image_id"),
+        ("annotations", {"keypoints": [1.0] * 41}, "Annotation 1 .* 42 finite keypoint numbers"),
+        ("annotations", {"keypoints": [NAN, 1.0, 2] * 14}, "Annotation 1 .* finite"),
+        ("annotations", {"keypoints": [None, 1.0, 2] * 14}, "Annotation 1 .* finite"),
+        ("annotations", {"keypoints": ["left"] * 42}, "Annotation 1 "),
+        ("annotations", {"bbox": [1, 2]}, "Annotation 1 .* 4 in a bbox"),
+        ("annotations", {"bbox": [1, 2, NAN, 4]}, "Annotation 1 .* 4 in a bbox"),
+        ("annotations", {"teacher_score": "high"}, "Annotation 1 "),
+        ("annotations", None, "annotations should be a list of objects"),
+        ("images", None, "images should be a list of objects"),
+        ("categories", None, "categories should be a list of objects"),
+        ("categories", {"keypoints": 14}, "names its keypoints"),
+        ("categories", {"keypoints": [1, 2]}, "names its keypoints"),
+    ],
+)
+def test_bad_annotations_are_told_in_one_line(
+    tmp_path: Path, part: str, change: dict[str, object] | None, words: str
+):
+    path = dataset(tmp_path, [person(14)], LSP)
+    document = json.loads(path.read_text())
+    if change is None:
+        document[part] = [None]
+    else:
+        changed = {**document[part][0], **change}
+        document[part] = [{k: v for k, v in changed.items() if v is not ...}]
+    path.write_text(json.dumps(document))
+    with pytest.raises(AnnotationError, match=words) as caught:
+        CocoKeypoints(path, tmp_path / "images", INFANT22)
+    assert "\n" not in str(caught.value) and str(tmp_path) not in str(caught.value)
+
+
+def test_what_is_not_labelled_may_be_anything(tmp_path: Path):
+    someone = {"keypoints": [NAN, NAN, 0] * 14, "bbox": None}
+    sample = CocoKeypoints(dataset(tmp_path, [someone], LSP), tmp_path / "images", INFANT22).load(0)
+    assert (sample.state == UNKNOWN).all()
+    assert sample.boxes[0].tolist() == [0, 0, 120, 80]
+
+
+def test_the_digest_tells_labels_apart_not_places(tmp_path: Path):
+    def digest(name: str, people: list[dict[str, object]], names: list[str]) -> str:
+        folder = tmp_path / name
+        folder.mkdir()
+        path = dataset(folder, people, names)
+        return CocoKeypoints(path, folder / "images", INFANT22).digest()
+
+    first = digest("a", [person(14)], LSP)
+    assert first == digest("b", [person(14)], LSP)
+    assert first != digest("c", [person(14, hidden=(3,))], LSP)
+    assert first != digest("d", [person(14)], [*LSP[1::-1], *LSP[2:]])
+
+
 def test_views_move_pixels_and_labels_together():
     """A bright dot stays under its label through any view that is not mirrored or covered."""
     from vid2kp.training.dataset import Sample

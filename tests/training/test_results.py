@@ -48,6 +48,7 @@ def test_pictures_of_one_infant_are_one_cluster(tmp_path: Path) -> None:
     [
         {"keypoints": [1.0, 2.0]},
         {"keypoints": "no"},
+        {"keypoints": [float("nan"), 1.0, 2] * 22},
         {"image_id": None, "category_id": 1, "bbox": 3},
         {"bbox": [1, 2]},
     ],
@@ -59,6 +60,15 @@ def test_malformed_annotations_are_one_line(tmp_path: Path, change: dict[str, An
     if change.get("image_id", 1) is None:
         document["images"] = [{"file_name": "no id"}]
     path.write_text(json.dumps(document))
+    with pytest.raises(AnnotationError) as caught:
+        read_truth(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("categories", [[None], [{"keypoints": list(NAMES)}], {}])
+def test_malformed_categories_are_one_line(tmp_path: Path, categories: Any) -> None:
+    path = write(tmp_path / "a.json", [annotation(body())])
+    path.write_text(json.dumps({**json.loads(path.read_text()), "categories": categories}))
     with pytest.raises(AnnotationError) as caught:
         read_truth(path)
     assert "\n" not in str(caught.value)

@@ -1,10 +1,15 @@
-"""COCO keypoint annotation files: the document, and the keypoints that its category names."""
+"""COCO keypoint annotation files: the document, its keypoints' names, one person's labels."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vid2kp.errors import AnnotationError
 from vid2kp.pose.skeleton import Skeleton, canonical_name
@@ -46,7 +51,7 @@ def category_of(skeleton: Skeleton) -> dict[str, Any]:
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """The annotation document, known to have images, annotations and categories.
+    """The annotation document; images, annotations and categories are known to be lists of dicts.
 
     Raises:
         AnnotationError: the file is not there, or holds no COCO annotations.
@@ -56,7 +61,72 @@ def read_document(path: Path) -> dict[str, Any]:
     missing = [k for k in parts if not isinstance(document, dict) or k not in document]
     if missing:
         raise AnnotationError(f"The annotation file has no {', '.join(missing)}.", hint=_GIVE_COCO)
+    odd = [
+        k
+        for k in parts
+        if not isinstance(document[k], list)
+        or not all(isinstance(one, dict) for one in document[k])
+    ]
+    if odd:
+        raise AnnotationError(
+            f"In the annotation file {', '.join(odd)} should be a list of objects.",
+            hint=_GIVE_COCO,
+        )
     return dict(document)
+
+
+@contextmanager
+def coco_errors(part: str, *, needs: str) -> Iterator[None]:
+    """Turns what Python raises over odd annotations into `AnnotationError`.
+
+    Args:
+        part: what the block reads, for the error: ``Annotation 3``.
+        needs: what that must have: ``a bbox``.
+
+    Raises:
+        AnnotationError: the block raised a KeyError, a TypeError, a ValueError or the like.
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise AnnotationError(
+            f"{part} is not as COCO keypoint annotations are.", hint=f"It needs {needs}."
+        ) from error
+
+
+def person_needs(keypoints: int) -> str:
+    """What an annotation must have to be a person's, for `coco_errors`."""
+    return f"an image_id, {3 * keypoints} finite keypoint numbers and 4 in a bbox, if it has these"
+
+
+def labelled_points(annotation: dict[str, Any], keypoints: int) -> NDArray[np.float64]:
+    """(K, 3) x, y, visibility of a person; zeros where nothing is labelled.
+
+    Raises:
+        ValueError: there are others than 3 · K numbers, or a labelled one is not finite.
+        TypeError: they are no numbers.
+    """
+    points = np.asarray(annotation.get("keypoints") or [0.0] * 3 * keypoints, np.float64)
+    points = points.reshape(keypoints, 3)
+    points = np.where(points[:, 2:] == 0, 0.0, points)
+    if not np.isfinite(points).all():
+        raise ValueError("A label is no finite number.")
+    return points
+
+
+def box_of(annotation: dict[str, Any]) -> tuple[float, float, float, float] | None:
+    """The box of a person, x, y, width, height, if it has one.
+
+    Raises:
+        ValueError: it has others than four finite numbers.
+        TypeError: it has no numbers.
+    """
+    if not annotation.get("bbox"):
+        return None
+    x, y, width, height = (float(v) for v in annotation["bbox"])
+    if not np.isfinite((x, y, width, height)).all():
+        raise ValueError("A box has a number that is not finite.")
+    return x, y, width, height
 
 
 def keypoint_category(document: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +136,8 @@ def keypoint_category(document: dict[str, Any]) -> dict[str, Any]:
         AnnotationError: there is none.
     """
     for category in document["categories"]:
-        if category.get("keypoints"):
+        names = category.get("keypoints")
+        if names and isinstance(names, list) and all(isinstance(name, str) for name in names):
             return dict(category)
     raise AnnotationError("No category of the annotations names its keypoints.", hint=_GIVE_COCO)
 

@@ -7,7 +7,10 @@ apart: PRESENT (labelled, seen or hidden), ABSENT (known to be outside the pictu
 
 from __future__ import annotations
 
+import hashlib
+import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,14 @@ from numpy.typing import NDArray
 
 from vid2kp.errors import AnnotationError
 from vid2kp.pose.skeleton import Skeleton
-from vid2kp.training.coco import keypoint_names, read_document
+from vid2kp.training.coco import (
+    box_of,
+    coco_errors,
+    keypoint_names,
+    labelled_points,
+    person_needs,
+    read_document,
+)
 
 UNKNOWN, ABSENT, PRESENT = -1, 0, 1
 
@@ -27,6 +37,19 @@ _MEANS = {
     "mid_hip": ("right_hip", "left_hip"),
 }
 """Keypoints that are the middle of two others in every data set, labelled or not."""
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,  # an encrypted zip file
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a picture from a folder or a zip file may raise."""
+
+_LOOK_AT_IMAGES = "Check the folder or zip file of the images."
 
 
 @dataclass(frozen=True)
@@ -59,7 +82,8 @@ class CocoKeypoints:
         min_score: leave out annotations whose ``teacher_score`` is lower.
 
     Raises:
-        AnnotationError: not COCO keypoints, or no keypoint in common.
+        AnnotationError: not COCO keypoints, or no keypoint in common. The pictures are looked for
+            later, by `check_pictures` or `load`.
     """
 
     def __init__(
@@ -81,15 +105,22 @@ class CocoKeypoints:
                 "The annotations have no keypoint of the model's set.",
                 hint=f"The model knows {', '.join(skeleton.keypoints)}.",
             )
-        self.records = [r for r in document["images"] if isinstance(r, dict)]
-        self.people: dict[int, list[dict[str, Any]]] = {r["id"]: [] for r in self.records}
+        self._labelled = len(names)
+        self.people: dict[int, list[dict[str, Any]]] = {}
+        for number, record in enumerate(document["images"], 1):
+            with coco_errors(f"Image {number}", needs="an id, a file_name, a width and a height"):
+                _check_record(record)
+                self.people[record["id"]] = []
         dropped = set()
-        for annotation in document["annotations"]:
-            if annotation.get("teacher_score", 1.0) < min_score:
-                dropped.add(annotation["image_id"])
-            elif annotation["image_id"] in self.people:
-                self.people[annotation["image_id"]].append(annotation)
-        self.records = [r for r in self.records if r["id"] not in dropped]
+        for number, annotation in enumerate(document["annotations"], 1):
+            with coco_errors(f"Annotation {number}", needs=person_needs(len(names))):
+                labelled_points(annotation, len(names))
+                box_of(annotation)
+                if annotation.get("teacher_score", 1.0) < min_score:
+                    dropped.add(annotation["image_id"])
+                elif annotation["image_id"] in self.people:
+                    self.people[annotation["image_id"]].append(annotation)
+        self.records = [r for r in document["images"] if r["id"] not in dropped]
         if not self.records:
             raise AnnotationError(
                 "The annotations list no usable picture.",
@@ -102,11 +133,38 @@ class CocoKeypoints:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_zip": None}  # each process opens the zip file for itself
 
+    def digest(self) -> str:
+        """SHA-256 of what is labelled: the pictures, the people in them and their keypoints."""
+        sha = hashlib.sha256(json.dumps(self._source).encode())
+        for record in self.records:
+            labels = [record, self.people[record["id"]]]
+            sha.update(json.dumps(labels, sort_keys=True).encode())
+        return sha.hexdigest()
+
+    def check_pictures(self) -> None:
+        """Sees that every picture is there, without decoding any.
+
+        Raises:
+            AnnotationError: the folder, the zip file or a picture in it is missing.
+        """
+        if not self.images.exists():
+            raise AnnotationError(
+                "The folder or zip file of the images does not exist.", hint="Check the path."
+            )
+        missing = [r["id"] for r in self.records if not self._is_there(r["file_name"])]
+        if missing:
+            raise AnnotationError(
+                f"{len(missing):,} of the {len(self):,} pictures are not there, "
+                f"such as the one with the id {missing[0]}.",
+                hint=_LOOK_AT_IMAGES,
+            )
+
     def load(self, index: int, *, shrink: int = 1) -> Sample:
         """One picture with its labels, decoded at 1/`shrink` (1, 2 or 4) of its size.
 
         Raises:
-            AnnotationError: the picture is missing or cannot be decoded.
+            AnnotationError: the picture is missing, cannot be decoded or has another size than
+            its annotation says.
         """
         record = self.records[index]
         image = self._picture(record, shrink)
@@ -139,36 +197,64 @@ class CocoKeypoints:
                 f"The picture with the id {record['id']} cannot be decoded.",
                 hint="Replace or remove it.",
             )
+        width, height = int(record["width"]), int(record["height"])
+        off = max(abs(image.shape[1] * shrink - width), abs(image.shape[0] * shrink - height))
+        if off >= shrink:  # less is what shrunk decoding rounds
+            raise AnnotationError(
+                f"The picture with the id {record['id']} is not {width} × {height} pixels large, "
+                "as its annotation says.",
+                hint="Its labels would be elsewhere: give the picture that was labelled.",
+            )
         return np.ascontiguousarray(image[..., ::-1])
 
     def _bytes(self, record: dict[str, Any]) -> bytes:
-        name = str(record["file_name"])
+        name: str = record["file_name"]
         try:
-            if self.images.suffix.lower() != ".zip":
+            if not self._is_packed:
                 return (self.images / name).read_bytes()
-            if self._zip is None:
-                self._zip = zipfile.ZipFile(self.images)
-            return self._zip.read(self._member(name))
-        except (OSError, KeyError) as error:
+            archive = self._archive()
+            return archive.read(self._member(archive, name))
+        except _UNREADABLE as error:
             raise AnnotationError(
                 # Not its name: that may be a patient's.
-                f"The picture with the id {record['id']} is not there.",
-                hint="Check the folder or zip file of the images.",
+                f"The picture with the id {record['id']} is not there or cannot be read.",
+                hint=_LOOK_AT_IMAGES,
             ) from error
 
-    def _member(self, name: str) -> str:
-        assert self._zip is not None
-        names = self._zip.NameToInfo
-        return name if name in names else f"{self.images.stem}/{name}"
+    def _is_there(self, name: str) -> bool:
+        if self._is_packed:
+            archive = self._archive()
+            return self._member(archive, name) in archive.NameToInfo
+        try:
+            return (self.images / name).is_file()
+        except OSError:  # may not be looked at
+            return False
+
+    @property
+    def _is_packed(self) -> bool:
+        return self.images.suffix.lower() == ".zip"
+
+    def _archive(self) -> zipfile.ZipFile:
+        if self._zip is None:
+            try:
+                self._zip = zipfile.ZipFile(self.images)
+            except (OSError, zipfile.BadZipFile) as error:
+                raise AnnotationError(
+                    "The zip file of the images cannot be opened.", hint="Pack it again."
+                ) from error
+        return self._zip
+
+    def _member(self, archive: zipfile.ZipFile, name: str) -> str:
+        return name if name in archive.NameToInfo else f"{self.images.stem}/{name}"
 
     def _labels(
         self, person: dict[str, Any], record: dict[str, Any]
     ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-        flat = np.asarray(person.get("keypoints", ()), np.float32).reshape(-1, 3)
+        flat = labelled_points(person, self._labelled)
         keypoints = np.zeros((len(self.skeleton), 2), np.float32)
         state = np.full(len(self.skeleton), UNKNOWN, np.int8)
         for k, source in enumerate(self._source):
-            if 0 <= source < len(flat) and flat[source, 2] > 0:
+            if source >= 0 and flat[source, 2] > 0:
                 keypoints[k], state[k] = flat[source, :2], PRESENT
         for name, pair in _MEANS.items():
             if name in self.skeleton.keypoints:
@@ -181,7 +267,15 @@ class CocoKeypoints:
         return keypoints, state
 
     def _box(self, person: dict[str, Any], record: dict[str, Any], *, alone: bool) -> list[float]:
-        if alone or "bbox" not in person:
+        box = box_of(person)
+        if alone or box is None:
             return [0.0, 0.0, float(record["width"]), float(record["height"])]
-        x, y, w, h = person["bbox"]
+        x, y, w, h = box
         return [x - 0.15 * w, y - 0.15 * h, x + 1.15 * w, y + 1.15 * h]
+
+
+def _check_record(record: dict[str, Any]) -> None:
+    """Raises KeyError, TypeError or ValueError for a picture that could not be loaded."""
+    sides = (record["width"], record["height"])
+    if not isinstance(record["file_name"], str) or not all(1 <= s < 1e6 for s in sides):
+        raise ValueError("A picture has no name or no size.")

@@ -20,7 +20,16 @@ from numpy.typing import NDArray
 from vid2kp.errors import AnnotationError
 from vid2kp.files import write_text
 from vid2kp.pose.people import People
-from vid2kp.training.coco import keypoint_category, keypoint_names, read_document, read_json
+from vid2kp.training.coco import (
+    box_of,
+    coco_errors,
+    keypoint_category,
+    keypoint_names,
+    labelled_points,
+    person_needs,
+    read_document,
+    read_json,
+)
 
 if TYPE_CHECKING:
     from vid2kp.pose.estimate import Estimator
@@ -101,9 +110,11 @@ def read_truth(path: Path) -> Truth:
         AnnotationError: it is no file of COCO keypoint annotations.
     """
     document = read_document(path)
-    names, category = keypoint_names(document), keypoint_category(document)["id"]
-    try:
-        infants = {a["image_id"]: a["infant"] for a in document["annotations"] if "infant" in a}
+    names = keypoint_names(document)
+    with coco_errors("The category of the annotations", needs="an id"):
+        category = keypoint_category(document)["id"]
+    with coco_errors("An image of the annotation file", needs="an id"):
+        infants = {a.get("image_id"): a["infant"] for a in document["annotations"] if "infant" in a}
         pictures = tuple(
             LabelledPicture(
                 id=record["id"],
@@ -113,27 +124,22 @@ def read_truth(path: Path) -> Truth:
             for record in document["images"]
         )
         place = {picture.id: i for i, picture in enumerate(pictures)}
-        people = tuple(
-            _labelled_person(annotation, place[annotation["image_id"]], len(names))
-            for annotation in document["annotations"]
-            if annotation["category_id"] == category and annotation["image_id"] in place
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise AnnotationError(
-            "The annotation file is not as COCO keypoint annotations are.",
-            hint=f"Each annotation needs image_id, category_id and {3 * len(names)} keypoint "
-            "numbers, each image an id.",
-        ) from error
+    people = []
+    needs = f"a category_id, {person_needs(len(names))}"
+    for number, annotation in enumerate(document["annotations"], 1):
+        with coco_errors(f"Annotation {number}", needs=needs):
+            if annotation["category_id"] == category and annotation["image_id"] in place:
+                picture = place[annotation["image_id"]]
+                people.append(_labelled_person(annotation, picture, len(names)))
     if not pictures:
         raise AnnotationError("The annotations list no picture.", hint="Give another file.")
-    return Truth(names, category, pictures, people)
+    return Truth(names, category, pictures, tuple(people))
 
 
 def _labelled_person(annotation: dict[str, Any], picture: int, count: int) -> LabelledPerson:
-    points = np.asarray(annotation.get("keypoints") or [0.0] * 3 * count, np.float64)
-    points = points.reshape(count, 3)
+    points = labelled_points(annotation, count)
     keypoints = np.where(points[:, 2:] > 0, points[:, :2], np.nan)
-    x, y, width, height = annotation.get("bbox") or _box(keypoints)
+    x, y, width, height = box_of(annotation) or _box(keypoints)
     return LabelledPerson(
         picture=picture,
         keypoints=keypoints,
