@@ -45,6 +45,10 @@ class AnnotationError(Vid2kpError):
     """An annotation file or its images cannot be used."""
 
 
+class TrainingError(Vid2kpError):
+    """A run of training came to nothing; its last checkpoint is as it was."""
+
+
 class OutputError(Vid2kpError):
     """A deliverable could not be written (disk full, no permission).
 

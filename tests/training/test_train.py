@@ -1,16 +1,20 @@
 """The training loop: it learns, resumes exactly, and takes every network."""
 
+import errno
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from vid2kp.errors import UsageError
+from vid2kp.errors import AnnotationError, OutputError, TrainingError, UsageError
 from vid2kp.pose.lite import Lite
 from vid2kp.pose.openpose import OpenPose
 from vid2kp.pose.skeleton import COCO18, INFANT22
+from vid2kp.training.curve import plot_losses
 from vid2kp.training.synthetic import write_images
 from vid2kp.training.train import Progress, Source, TrainOptions, rate_at, train
 
@@ -85,6 +89,154 @@ def test_a_folder_with_another_run_is_not_overwritten(source: Source, tmp_path: 
     with pytest.raises(UsageError, match="other data"):
         train(network(), [source, source], tmp_path, options=replace(SHORT, steps=2))
     assert (tmp_path / "loss.jsonl").read_bytes() == before
+
+
+def test_changed_labels_are_other_data_wherever_they_lie(source: Source, tmp_path: Path):
+    options, run = replace(SHORT, steps=2), tmp_path / "run"
+    moved = replace(source, annotations=tmp_path / "moved.json")
+    shutil.copy(source.annotations, moved.annotations)
+    train(network(), [source], run, options=options)
+    train(network(), [moved], run, options=options)
+    document = json.loads(source.annotations.read_text())
+    document["annotations"][0]["keypoints"][0] += 1
+    moved.annotations.write_text(json.dumps(document))
+    with pytest.raises(UsageError, match="other data"):
+        train(network(), [moved], run, options=options)
+
+
+def test_other_first_weights_are_another_network(source: Source, tmp_path: Path):
+    train(network(), [source], tmp_path, options=replace(SHORT, steps=2))
+    torch.manual_seed(1)
+    with pytest.raises(UsageError, match="another network"):
+        train(Lite(INFANT22, width=16), [source], tmp_path, options=replace(SHORT, steps=2))
+
+
+def test_a_run_that_diverges_is_told_and_keeps_its_checkpoint(source: Source, tmp_path: Path):
+    diverging = network()
+    kept = []
+
+    def spoil(at: Progress) -> None:
+        if at.step == 3:  # a checkpoint was written after step 2
+            kept.append((tmp_path / "checkpoint.pt").read_bytes())
+            next(diverging.parameters()).data.fill_(float("nan"))
+
+    with pytest.raises(TrainingError, match=r"no number any more at step 4\. .* lower --rate"):
+        train(diverging, [source], tmp_path, options=SHORT, progress=spoil)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == kept[0]
+    assert len(curve(tmp_path)) == 3
+
+
+def test_weights_that_are_no_numbers_are_never_saved(source: Source, tmp_path: Path):
+    """The loss of a step is that of the weights before it."""
+    options = replace(SHORT, steps=1, warmup=0, rate=1e38, optimizer="sgd", decay=1e30)
+    with pytest.raises(TrainingError):
+        train(network(), [source], tmp_path, options=options)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_bad_picture_is_told_in_one_line(source: Source, tmp_path: Path, workers: int):
+    shutil.copytree(source.images, tmp_path / "images")
+    for picture in (tmp_path / "images").iterdir():
+        picture.write_bytes(b"no picture")
+    bad = replace(source, images=tmp_path / "images")
+    with pytest.raises(AnnotationError, match="cannot be decoded") as caught:
+        train(network(), [bad], tmp_path / "run", options=replace(SHORT, workers=workers))
+    assert "\n" not in str(caught.value) and caught.value.hint
+
+
+def test_a_missing_picture_is_told_before_the_first_step(source: Source, tmp_path: Path):
+    shutil.copytree(source.images, tmp_path / "images")
+    next((tmp_path / "images").iterdir()).unlink()
+    missing = replace(source, images=tmp_path / "images")
+    steps: list[Progress] = []
+    with pytest.raises(AnnotationError, match="1 of the 6 pictures are not there"):
+        train(network(), [missing], tmp_path / "run", options=SHORT, progress=steps.append)
+    assert not steps
+
+
+def test_impossible_options_are_told(source: Source, tmp_path: Path):
+    for rate in (float("nan"), float("inf"), -1.0, 0.0):
+        with pytest.raises(UsageError, match="rate"):
+            replace(SHORT, rate=rate)
+    with pytest.raises(UsageError, match="multiple of 8"):
+        replace(SHORT, size=100)
+    for share in (float("nan"), float("inf"), -1.0):
+        with pytest.raises(UsageError, match="share"):
+            replace(source, share=share)
+    with pytest.raises(UsageError, match="above 0"):
+        train(network(), [replace(source, share=0)], tmp_path, options=SHORT)
+
+
+def test_a_run_whose_curve_is_gone_goes_on(source: Source, tmp_path: Path):
+    options = replace(SHORT, steps=2)
+    train(network(), [source], tmp_path, options=options)
+    (tmp_path / "loss.jsonl").unlink()
+    train(network(), [source], tmp_path, options=options)
+    assert curve(tmp_path) == []
+    plot_losses(tmp_path / "loss.jsonl", tmp_path / "loss.svg")
+    assert (tmp_path / "loss.svg").exists()
+
+
+def test_a_line_that_was_cut_leaves_the_curve(source: Source, tmp_path: Path):
+    options = replace(SHORT, steps=2)
+    train(network(), [source], tmp_path, options=options)
+    before = curve(tmp_path)
+    with (tmp_path / "loss.jsonl").open("a") as lines:
+        lines.write('{"step": 2, "lo')
+    train(network(), [source], tmp_path, options=options)
+    assert curve(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda whole: whole[:1000], lambda whole: b"", lambda whole: b"something else"],
+    ids=["cut", "empty", "foreign"],
+)
+def test_a_damaged_checkpoint_is_told(
+    source: Source, tmp_path: Path, damage: Callable[[bytes], bytes]
+):
+    options = replace(SHORT, steps=2)
+    train(network(), [source], tmp_path, options=options)
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(damage(path.read_bytes()))
+    before = (tmp_path / "loss.jsonl").read_bytes()
+    with pytest.raises(UsageError, match="checkpoint in the folder is damaged"):
+        train(network(), [source], tmp_path, options=options)
+    assert (tmp_path / "loss.jsonl").read_bytes() == before
+
+
+def test_a_disk_that_fills_leaves_the_checkpoint_before(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fill(at: Progress) -> None:
+        def full(*arguments: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        if at.step == 3:
+            monkeypatch.setattr(torch, "save", full)
+
+    with pytest.raises(OutputError, match="No space left"):
+        train(network(), [source], tmp_path, options=SHORT, progress=fill)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint.pt", "loss.jsonl"]
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
+
+
+def test_checkpoints_reach_the_disk_and_leave_nothing_beside_them(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    flushed: list[Path] = []
+    monkeypatch.setattr("vid2kp.files._flush", flushed.append)
+    (tmp_path / ".checkpoint.pt.0123456789ab.part").write_text("of a run that was killed")
+    train(network(), [source], tmp_path, options=replace(SHORT, steps=1))
+    assert any(path.name.startswith(".checkpoint.pt") for path in flushed)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint.pt", "loss.jsonl"]
+
+
+def test_an_output_that_is_a_file_is_told(source: Source, tmp_path: Path):
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(OutputError):
+        train(network(), [source], tmp_path / "run", options=SHORT)
 
 
 def test_openpose_takes_a_step_as_in_the_paper(source: Source, tmp_path: Path):

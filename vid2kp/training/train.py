@@ -6,6 +6,7 @@ same samples and the same loss curve as one that was not.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +19,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import swa_utils
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
-from vid2kp.errors import UsageError
+from vid2kp.errors import TrainingError, UsageError, Vid2kpError
+from vid2kp.files import output_errors
 from vid2kp.pose.estimate import choose_device
 from vid2kp.pose.skeleton import Skeleton
 from vid2kp.pose.weights import Network
 from vid2kp.training.augment import AugmentOptions, augment
+from vid2kp.training.checkpoint import Checkpoint
+from vid2kp.training.curve import add_loss
 from vid2kp.training.dataset import ABSENT, CocoKeypoints, Sample
 from vid2kp.training.targets import Spread, Targets, make_targets
 
@@ -34,12 +38,20 @@ MAX_PEOPLE = 6
 
 @dataclass(frozen=True)
 class Source:
-    """A data set and how often its pictures are drawn, relative to the other sources."""
+    """A data set and how often its pictures are drawn, relative to the other sources.
+
+    Raises:
+        UsageError: the share is no share.
+    """
 
     annotations: Path
     images: Path
     share: float = 1.0
     min_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.share) and self.share >= 0):
+            raise UsageError("A share is 0 or a larger number.", hint="Try --share 1.")
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,9 @@ class TrainOptions:
         workers: processes that prepare samples.
         precision: ``bf16`` or ``fp32``.
         every: steps between checkpoints.
+
+    Raises:
+        UsageError: the size or the rate cannot be used.
     """
 
     size: int = 256
@@ -81,6 +96,12 @@ class TrainOptions:
     every: int = 250
     augment: AugmentOptions = field(default_factory=AugmentOptions)
 
+    def __post_init__(self) -> None:
+        if self.size % 8:
+            raise UsageError("The size of the input must be a multiple of 8.")
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise UsageError("The learning rate is a number above 0.", hint="Try --rate 0.002.")
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -93,18 +114,30 @@ class Progress:
 
 
 class Mixture(Dataset[dict[str, Tensor]]):
-    """Samples of several sources in their shares; sample n depends on (seed, n) alone."""
+    """Samples of several sources in their shares; sample n depends on (seed, n) alone.
+
+    Raises:
+        UsageError: there is nothing to draw from.
+        AnnotationError: the data cannot be used, or pictures are missing.
+    """
 
     def __init__(
         self, sources: Sequence[Source], skeleton: Skeleton, options: TrainOptions
     ) -> None:
         if not sources:
             raise UsageError("There is nothing to train on.", hint="Give annotations and images.")
+        shares = np.array([s.share for s in sources], np.float64)
+        if not 0 < shares.sum() < math.inf:
+            raise UsageError(
+                "The shares do not add up to a number above 0.",
+                hint="Give at least one data set a share above 0.",
+            )
+        self.shares = shares / shares.sum()
         self.sets = [
             CocoKeypoints(s.annotations, s.images, skeleton, min_score=s.min_score) for s in sources
         ]
-        shares = np.array([s.share for s in sources], np.float64)
-        self.shares = shares / shares.sum()
+        for data in self.sets:
+            data.check_pictures()
         self.skeleton, self.options = skeleton, options
 
     def __len__(self) -> int:
@@ -228,14 +261,15 @@ def train(
         The network with the averaged weights, in eval mode.
 
     Raises:
-        UsageError: the checkpoint in `folder` is of a run with other options, network or data, or
-            there is no such device.
+        UsageError: the checkpoint in `folder` is damaged or of a run with other options, network
+            or data, or there is no such device.
         AnnotationError: the data cannot be used.
+        TrainingError: the loss or the weights became infinite or no numbers.
+        OutputError: the folder cannot be written.
     """
-    if options.size % 8:
-        raise UsageError("The size of the input must be a multiple of 8.")
     device = str(choose_device(device))
-    folder.mkdir(parents=True, exist_ok=True)
+    with output_errors():
+        folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     network = network.to(device).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -243,27 +277,31 @@ def train(
     average = swa_utils.get_ema_multi_avg_fn(options.average)  # type: ignore[no-untyped-call]
     averaged = swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)
     data = Mixture(sources, network.skeleton, options)
-    state = _Checkpoint(folder, _facts(options, network, data))
+    state = Checkpoint(folder, _facts(options, network, data))
     start = state.restore(network, averaged, optimizer)
-    with (folder / "loss.jsonl").open("a", encoding="utf-8") as curve:
-        for step, batch in enumerate(_batches(data, options, start), start):
-            for group in optimizer.param_groups:
-                group["lr"] = rate_at(step, options)
-            batch = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
-            loss = total_loss(network, batch, options)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimizer.step()
-            if step >= _warmup(options):
-                averaged.update_parameters(network)
-            value = loss.item()
-            curve.write(json.dumps({"step": step, "loss": round(value, 5)}) + "\n")
-            if (step + 1) % options.every == 0 or step + 1 == options.steps:
-                curve.flush()
-                state.save(step + 1, network, averaged, optimizer)
-            if progress:
-                progress(Progress(step + 1, options.steps, value, rate_at(step, options)))
+    for step, batch in enumerate(_batches(data, options, start), start):
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step, options)
+        batch = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
+        loss = total_loss(network, batch, options)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        if step >= _warmup(options):
+            averaged.update_parameters(network)
+        value = loss.item()
+        is_kept = (step + 1) % options.every == 0 or step + 1 == options.steps
+        if not math.isfinite(value) or (is_kept and not _is_finite(network)):
+            raise TrainingError(
+                f"The loss is no number any more at step {step + 1:,}.",
+                hint="Use a lower --rate and another folder; the last checkpoint is as it was.",
+            )
+        add_loss(state.curve, step, round(value, 5))
+        if is_kept:
+            state.save(step + 1, network, averaged, optimizer)
+        if progress:
+            progress(Progress(step + 1, options.steps, value, rate_at(step, options)))
     best = cast("Network", averaged.module) if options.average else network
     return best.eval()
 
@@ -279,67 +317,62 @@ def _optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimiz
 
 
 def _batches(data: Mixture, options: TrainOptions, start: int) -> Iterator[dict[str, Tensor]]:
-    loader: DataLoader[dict[str, Tensor]] = DataLoader(
-        data,
+    loader = DataLoader(
+        _ErrorsAsData(data),
         batch_size=options.batch,
         sampler=range(start * options.batch, len(data)),
         num_workers=options.workers,
+        collate_fn=_collate,
         multiprocessing_context="spawn" if options.workers else None,
         prefetch_factor=4 if options.workers else None,
     )
-    return iter(loader)
+    for batch in loader:
+        if isinstance(batch, Vid2kpError):
+            raise batch
+        yield batch
 
 
-class _Checkpoint:
-    """What a run needs to go on where it stopped, replaced in one step."""
+class _ErrorsAsData(Dataset[dict[str, Tensor] | Vid2kpError]):
+    """Samples, or what was raised instead of them.
 
-    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.path = folder / "checkpoint.pt"
-        self.curve = folder / "loss.jsonl"
-        self.facts = facts
+    An error that leaves a worker by itself arrives with the worker's traceback as its message.
+    """
 
-    def restore(
-        self, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> int:
-        """Load the checkpoint if there is one; returns the step to go on with."""
-        if not self.path.exists():
-            self.curve.unlink(missing_ok=True)
-            return 0
-        saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        if saved["facts"] != self.facts:
-            raise UsageError(
-                "The folder holds a run with other options, another network or other data.",
-                hint="Give another folder, or the same options.",
-            )
-        network.load_state_dict(saved["network"])
-        averaged.load_state_dict(saved["averaged"])
-        optimizer.load_state_dict(saved["optimizer"])
-        step = int(saved["step"])
-        lines = self.curve.read_text(encoding="utf-8").splitlines(keepends=True)
-        self.curve.write_text("".join(lines[:step]), encoding="utf-8")
-        return step
+    def __init__(self, data: Mixture) -> None:
+        self.data = data
 
-    def save(
-        self, step: int, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> None:
-        """Write the checkpoint under another name, then put it in place."""
-        part = self.path.with_suffix(".part")
-        saved = {
-            "step": step,
-            "facts": self.facts,
-            "network": network.state_dict(),
-            "averaged": averaged.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        }
-        torch.save(saved, part)
-        part.replace(self.path)
+    def __getitem__(self, number: int) -> dict[str, Tensor] | Vid2kpError:
+        try:
+            return self.data[number]
+        except Vid2kpError as error:
+            return error
+
+
+def _collate(samples: list[dict[str, Tensor] | Vid2kpError]) -> dict[str, Tensor] | Vid2kpError:
+    for sample in samples:
+        if isinstance(sample, Vid2kpError):
+            return sample
+    return cast("dict[str, Tensor]", default_collate(samples))
+
+
+def _is_finite(network: nn.Module) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values())
 
 
 def _facts(options: TrainOptions, network: Network, data: Mixture) -> dict[str, Any]:
-    """What a run must have in common with its continuation, as JSON would give it back."""
+    """What a run must have in common with its continuation, as JSON would give it back.
+
+    The network is as it was given, before a checkpoint is restored.
+    """
     values = asdict(options)
     for name in ("workers", "every"):  # they do not change the result
         values.pop(name)
-    values["network"] = [type(network).__name__, network.skeleton.name, network.options]
-    values["data"] = [[len(one), share] for one, share in zip(data.sets, data.shares, strict=True)]
+    weights = hashlib.sha256()
+    for tensor in network.state_dict().values():
+        weights.update(tensor.cpu().numpy().tobytes())
+    kind, set_name = type(network).__name__, network.skeleton.name
+    values["network"] = [kind, set_name, network.options, weights.hexdigest()]
+    values["data"] = [
+        [len(one), share, one.digest()] for one, share in zip(data.sets, data.shares, strict=True)
+    ]
     return dict(json.loads(json.dumps(values)))
