@@ -18,7 +18,7 @@ from vid2kp.batch import BatchOptions, run
 from vid2kp.batch.crew import Ended, Moved
 from vid2kp.batch.ledger import Ledger, Record
 from vid2kp.batch.pool import Pool
-from vid2kp.batch.run import SOME_FAILED
+from vid2kp.batch.run import DISK_FULL
 from vid2kp.batch.worker import describe
 from vid2kp.files import output_errors
 from vid2kp.tracks.index import read_index
@@ -59,7 +59,7 @@ def test_no_video_is_begun_after_one_that_found_the_disk_full(
 ) -> None:
     call = ([make_copies(materials, tmp_path / "videos", 4)], tmp_path / "out")
     result = run(*call, options=materials.options, batch=BATCH, crew=Filling)
-    assert result.exit_code == SOME_FAILED
+    assert result.exit_code == DISK_FULL
     assert [bool(one.folder) for one in result.results] == [True, False]
     assert any("2 videos were not begun" in note for note in result.notes)
     assert read_index(result.folder / "index.parquet").num_rows == 2
@@ -79,7 +79,7 @@ def test_where_the_disk_was_full_at_once_not_every_video_was_tried(
     videos = make_copies(materials, tmp_path / "videos", 2)
     call = ([videos], tmp_path / "out")
     result = run(*call, options=materials.options, batch=BATCH, crew=Filled)
-    assert (result.exit_code, len(result.results)) == (SOME_FAILED, 1)
+    assert (result.exit_code, len(result.results)) == (DISK_FULL, 1)
 
 
 def test_a_private_folder_that_takes_no_more_ends_the_run_alike(
@@ -92,7 +92,7 @@ def test_a_private_folder_that_takes_no_more_ends_the_run_alike(
     monkeypatch.setattr(Ledger, "keep", keep)
     videos = make_copies(materials, tmp_path / "videos", 3)
     result = run([videos], tmp_path / "out", options=materials.options, batch=BATCH)
-    assert (result.exit_code, len(result.results)) == (SOME_FAILED, 1)
+    assert (result.exit_code, len(result.results)) == (DISK_FULL, 1)
     assert any("2 videos were not begun" in note for note in result.notes)
     assert not list((result.private / "claims").iterdir())
 
@@ -118,7 +118,7 @@ def test_a_disk_that_is_really_full_is_survived(materials: Materials, tmp_path: 
         result = run([videos], disk / "out", options=materials.options, batch=BATCH)
         whole = [one for one in result.results if one.folder]
         assert 0 < len(whole) < len(result.results) < 12
-        assert result.exit_code == SOME_FAILED
+        assert result.exit_code == DISK_FULL
         assert any("The disk of the output folder is full" in note for note in result.notes)
         (full,) = (one for one in result.results if not one.folder)
         assert "No space left on device" in full.reason

@@ -47,6 +47,7 @@ from vid2kp.render.report import write_report
 ALL_DELIVERED: Final = 0
 SOME_FAILED: Final = 1
 NOTHING_DELIVERED: Final = 3
+DISK_FULL: Final = 4
 INTERRUPTED: Final = 130
 """Exit codes, see docs/cli.md."""
 
@@ -160,8 +161,8 @@ class _End:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every video was begun, and all that was delivered is there and in the index."""
-        return self.indexed and not self.lost and not self.disk_full
+        """Whether all that was delivered is there and in the index."""
+        return self.indexed and not self.lost
 
 
 def _work(workload: Workload) -> bool:
@@ -335,10 +336,12 @@ def _lost(workload: Workload, out: Path) -> int:
 
 
 def _exit_code(results: Sequence[VideoResult], end: _End) -> int:
+    if end.disk_full:
+        return DISK_FULL
     delivered = sum(result.folder is not None for result in results)
     if delivered == len(results) and end.is_whole:
         return ALL_DELIVERED
-    return SOME_FAILED if delivered or end.unbegun else NOTHING_DELIVERED
+    return SOME_FAILED if delivered else NOTHING_DELIVERED
 
 
 def _notes(found: Found, batch: BatchOptions, end: _End, *, limited: bool) -> tuple[str, ...]:
