@@ -28,8 +28,8 @@ parts=${3:-$SLURM_ARRAY_TASK_MAX}
 #
 # Exit code 0: all have results. 1: every video was tried and some failed; 3: all of them failed.
 # Submitting again tries the failed ones once more. 2: wrong usage, nothing was done. 4: the disk is
-# full, the rest was not begun. 130: out of
-# time; submit it again.
+# full, the rest was not begun. 130: out of time;
+# submit it again.
 #
 # srun does not take over --cpus-per-task since Slurm 22.05: without it the step has one core.
 exec srun --cpus-per-task="$SLURM_CPUS_PER_TASK" \

@@ -252,13 +252,15 @@ def test_a_killed_batch_goes_on_and_gives_the_same_bytes(
 
 
 def on_frames(act: Callable[[int], None]) -> Callable[[Progress], None]:
-    """Calls ``act`` with the number of the video, from 0, when its frames begin to move."""
-    seen: list[str] = []
+    """Calls ``act`` with the number of the video, from 0, when its frames are seen to move."""
+    begun: dict[str, int] = {}
 
     def progress(event: Progress) -> None:
-        if event.kind == "frames" and event.pseudonym not in seen:
-            seen.append(event.pseudonym)
-            act(len(seen) - 1)
+        if event.kind == "started":
+            begun[event.pseudonym] = len(begun)
+        elif event.kind == "frames" and (number := begun.get(event.pseudonym, -1)) >= 0:
+            begun[event.pseudonym] = -1
+            act(number)
 
     return progress
 
