@@ -287,6 +287,7 @@ def test_crash_hang_and_interrupt_cost_one_video_each(
         lambda: os.kill(os.getpid(), signal.SIGINT),
     )
     out = tmp_path / "out"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     result = run(
         [videos],
         out,
