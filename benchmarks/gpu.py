@@ -27,7 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vid2kp.batch import BatchOptions, run
 from vid2kp.batch.pool import available_cores
 from vid2kp.convert import ConvertOptions
-from vid2kp.pose.estimate import choose_precision, fold_batch_norms
+from vid2kp.pose.estimate import choose_precision, prepare
 from vid2kp.pose.openpose import OpenPose
 from vid2kp.pose.skeleton import SKELETONS
 from vid2kp.pose.weights import load_model
@@ -104,8 +104,7 @@ def _sweep(
     peak: float,
     options: argparse.Namespace,
 ) -> None:
-    ready = fold_batch_norms(network).to(device, numbers)
-    ready = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ready = prepare(network, device, numbers)
     one = torch.zeros(1, 3, options.size, options.size, device=device, dtype=numbers)
     with torch.inference_mode():
         counter = FlopCounterMode(display=False)

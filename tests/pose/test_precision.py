@@ -59,9 +59,7 @@ def test_batch_sizes_agree_within_a_hundredth_of_a_pixel(
 def test_bf16_agrees_within_a_fifth_of_a_pixel(
     model: LoadedModel, inputs: np.ndarray, exact: list[People]
 ) -> None:
-    """All but the doubtful, whose peaks are flat: their places hang on the last bits."""
+    """Even the doubtful, whose peaks are flat: their places hang on the last bits."""
     rough = distances(Estimator(model, device="cpu", precision="bf16").find(inputs), exact)
-    sure = np.concatenate([people.confidence[0] >= 0.5 for people in exact if len(people)])
-    assert np.nanmax(rough[sure]) < 0.2
-    assert np.nanmax(rough) < 0.3 and np.nanpercentile(rough, 99) < 0.1
-    assert sure.mean() > 0.7 and np.isfinite(rough).mean() > 0.9
+    assert np.nanmax(rough) < 0.2 and np.nanpercentile(rough, 99) < 0.1
+    assert np.isfinite(rough).mean() > 0.9

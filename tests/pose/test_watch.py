@@ -55,6 +55,19 @@ def test_the_head_is_put_up(estimator: Estimator, shot: Shot, quarters: int) -> 
     assert line @ want > 0.9 * np.hypot(*line) * np.hypot(*want), "keypoints stay as displayed"
 
 
+@pytest.mark.parametrize(
+    ("seed", "fill"), [(1, 0.7), (5, 0.7), (6, 0.3), (10, 0.5), (11, 0.3), (15, 0.5), (34, 0.7)]
+)
+def test_a_still_picture_gives_still_tracks(estimator: Estimator, seed: int, fill: float) -> None:
+    """The view has settled before the first frame is given out."""
+    video = VideoOptions(seconds=1, fps=1, width=320, height=180, fill=fill)
+    watcher = watch(estimator, Scene(SceneOptions(video=video), seed).shot(0.0).image, frames=40)
+    tracks = [seen.tracked for seen in watcher.seen]
+    assert len(tracks[0].identities) > 0
+    for tracked in tracks[1:]:
+        np.testing.assert_array_equal(tracked.people.keypoints, tracks[0].people.keypoints)
+
+
 @pytest.mark.parametrize("zoom", [True, False])
 def test_a_given_turn_is_kept(estimator: Estimator, shot: Shot, zoom: bool) -> None:
     watcher = watch(estimator, shot.image, frames=20, rotation=180, zoom=zoom)

@@ -81,6 +81,18 @@ def test_forgetting_goes_back_to_the_whole_frame():
     assert zoom.box is None and zoom.moves == 2
 
 
+def test_a_refused_crop_is_not_tried_again_from_the_same_place():
+    zoom = Zoom(256)
+    zoom.follow(body(700, 400, 200))
+    first = zoom.place
+    assert zoom.follow(body(900, 400, 200))
+    zoom.refuse(first)
+    assert zoom.place == first
+    assert not zoom.follow(body(900, 400, 200)) and zoom.place == first
+    assert zoom.follow(body(1100, 400, 200)), "elsewhere it may go"
+    assert zoom.follow(body(900, 400, 200)), "and from there it may come here"
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     x=st.floats(100, 1800),

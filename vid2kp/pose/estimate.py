@@ -25,6 +25,7 @@ from vid2kp.errors import UsageError
 from vid2kp.pose.calibration import Calibration
 from vid2kp.pose.framing import keypoints_to_display, sample_image, whole_frame
 from vid2kp.pose.lanes import Lanes
+from vid2kp.pose.lite import Residual
 from vid2kp.pose.parse import BeliefMaps, ParseOptions, parse
 from vid2kp.pose.people import People
 from vid2kp.pose.weights import LoadedModel
@@ -90,9 +91,7 @@ class Estimator:
         self._numbers = _NUMBERS[self.precision]
         self._normalise = model.network.normalise
         self._stride = model.network.stride
-        network = fold_batch_norms(model.network).to(self.device, self._numbers)
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        _widen_heads(self._network)
+        self._network = prepare(model.network, self.device, self._numbers)
 
     def maps(self, inputs: NDArray[np.uint8] | Tensor) -> BeliefMaps:
         """The belief maps of network inputs.
@@ -272,6 +271,14 @@ def cpu_has_bf16() -> bool:
 _Module = TypeVar("_Module", bound=nn.Module)
 
 
+def prepare(network: _Module, device: torch.device, numbers: torch.dtype) -> _Module:
+    """A copy of a network that is ready to look at batches of ``numbers``, channels last."""
+    ready = fold_batch_norms(network).to(device, numbers)
+    ready = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    _widen(ready, numbers)
+    return ready
+
+
 def fold_batch_norms(network: _Module) -> _Module:
     """A copy of a network with each batch norm folded into the convolution before it.
 
@@ -285,16 +292,25 @@ def fold_batch_norms(network: _Module) -> _Module:
     return folded
 
 
-def _widen_heads(network: nn.Module) -> None:
-    """Lets the last convolution of either branch of the last stage give float32.
+def _widen(network: nn.Module, numbers: torch.dtype) -> None:
+    """Lets a network of short numbers keep float32 where rounding costs most and width least.
 
-    Rounded to the 8 bits of bfloat16, neighbouring cells of a peak become equal, and its place is
-    lost among them. These are 1 × 1 convolutions, of no cost.
+    In sums of residuals, which would be rounded again after every block, and in the last
+    convolution of either branch of the last stage: rounded to the 8 bits of bfloat16, neighbouring
+    cells of a peak become equal, and its place is lost among them.
     """
     chains = [chain for chain in network.modules() if isinstance(chain, nn.Sequential)]
     heads = [chain[-1] for chain in chains if len(chain) and isinstance(chain[-1], nn.Conv2d)]
     for head in heads[-2:]:
-        head.float().register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
+        head.float()
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_pre_hook(lambda conv, x: (x[0].to(conv.weight.dtype),))
+        elif isinstance(module, Residual):
+            module.register_forward_pre_hook(lambda _, x: (x[0].float(),))
+    for chain in chains:
+        if len(chain) and isinstance(chain[-1], Residual):
+            chain[-1].register_forward_hook(lambda _, __, y: y.to(numbers))
 
 
 def _fold_chain(chain: nn.Sequential) -> None:

@@ -39,7 +39,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) → (B, C, h, w)."""
-        return F.relu(x + self.second(self.first(x)))
+        return F.relu_(x + self.second(self.first(x)))
 
 
 class Branches(nn.Module):

@@ -232,16 +232,20 @@ class Watcher(Generic[Picture]):
     def _approach(self, probe: Sequence[Picture], sights: list[Sight]) -> None:
         """Crop to whoever was found, again and again, unless the network sees less there."""
         width, height = probe[-1].width, probe[-1].height
-        place = ((width - 1) / 2, (height - 1) / 2, float(max(width, height)))
-        self.zoom.move_to(place)
+        self.zoom.move_to(((width - 1) / 2, (height - 1) / 2, float(max(width, height))))
+        _, now = self._likeliest(probe, self._views(probe), near=sights)
         for _ in range(self.zoom.options.refine):
+            place = self.zoom.place
             if not self.zoom.follow(np.stack([sight.keypoints for sight in sights])):
                 return
             _, closer = self._likeliest(probe, self._views(probe), near=sights)
-            if worth(closer) < self.zoom.options.keep * worth(sights):
-                self.zoom.move_to(place)
+            if closer and worth(closer) >= self.zoom.options.keep * worth(now):
+                now = closer
+            else:
+                self.zoom.refuse(place)
+            if not now:
                 return
-            sights, place = closer, self.zoom.place or place
+            sights = now
 
     def _turn(self, probe: Sequence[Picture]) -> None:
         """Look at some frames in all four directions, and keep the best."""

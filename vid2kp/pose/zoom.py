@@ -37,7 +37,7 @@ class ZoomOptions:
             or small in it.
         probe: every such frame of a chunk is searched.
         refine: how often a new crop is looked at and put right …
-        keep: … as long as people there are found with at least this share of the score before.
+        keep: … as long as the infant is found there with at least this share of the score before.
         lost: share of a chunk's frames without the infant from which on it counts as lost.
     """
 
@@ -48,7 +48,7 @@ class ZoomOptions:
     border: float = 0.03
     scales: tuple[float, ...] = (0.75, 1.0, 1.75)
     probe: int = 4
-    refine: int = 3
+    refine: int = 5
     keep: float = 0.9
     lost: float = 0.5
 
@@ -69,6 +69,7 @@ class Zoom:
         self.options = options or ZoomOptions()
         self._input_size = input_size
         self._crop: Place | None = None
+        self._refused: Place | None = None
         self.rotation = 0
         self.moves = 0
 
@@ -95,7 +96,7 @@ class Zoom:
     def move_to(self, place: Place | None) -> None:
         """Use this crop from now on; None for the whole frame."""
         self.moves += place != self._crop
-        self._crop = place
+        self._crop, self._refused = place, None
 
     def search_views(self, width: int, height: int) -> tuple[View, ...]:
         """The whole frame at the sizes at which the infant is looked for."""
@@ -105,6 +106,12 @@ class Zoom:
         """The whole frame, its longest side ``scale`` times that of the network's input."""
         size = 8 * round(self._input_size * scale / 8)
         return whole_frame(width, height, size=size, rotation=self.rotation)
+
+    def refuse(self, place: Place | None) -> None:
+        """Back to a crop in which more is seen; `follow` does not leave it for the one refused."""
+        refused = self._crop
+        self.move_to(place)
+        self._refused = refused
 
     def forget(self) -> None:
         """Back to the whole frame: the infant was lost, or the picture changed its size."""
@@ -126,9 +133,10 @@ class Zoom:
         if box is None or self._holds(box):
             return False
         place = self._place_around(box)
-        changed = self._crop != place
+        if place in (self._crop, self._refused):
+            return False
         self.move_to(place)
-        return changed
+        return True
 
     def close_view(self, keypoints: NDArray[np.floating]) -> View | None:
         """The network input filled by somebody else; None if too few keypoints are known.
