@@ -11,9 +11,10 @@ makes three kinds of clips of synthetic infants, converts them as `vid2kp conver
   movement must be kept.
 
 Jitter is the mean distance between a keypoint's places in two frames that follow each other, in per
-cent of the torso (neck to middle of the hips); the median over the keypoints is shown, and the
-worst. What is kept is the slope of the found path on the true one, 1 = all of it; off is how far
-from its place the wrist is found: one that is hidden is guessed, and guesses hardly move.
+cent of the torso (neck to middle of the hips); the mean and the median over the keypoints are
+shown, and the worst. What is kept is the slope of the found path on the true one, 1 = all of it;
+off is how far from its place the wrist is found: one that is hidden is guessed, and guesses hardly
+move.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Jitter:
     seed: int
     frames: int
     found: int
+    mean: float
     median: float
     worst: float
     worst_keypoint: str
@@ -134,7 +136,7 @@ def main() -> None:
     arguments = parser.parse_args()
     estimator = make_estimator(ConvertOptions(model=arguments.model, device=arguments.device))
     jitters, circles = [], []
-    print("clip     seed  keypoints  median %  worst %  (keypoint)")
+    print("clip     seed  keypoints   mean %  median %  worst %  (keypoint)")
     for seed in arguments.seeds:
         for clip in ("still", "noise"):
             jitters.append(
@@ -142,8 +144,8 @@ def main() -> None:
             )
             one = jitters[-1]
             print(
-                f"{clip:8} {seed:4}  {one.found:9}  {one.median:8.3f}  {one.worst:7.3f}  "
-                f"({one.worst_keypoint})",
+                f"{clip:8} {seed:4}  {one.found:9}  {one.mean:7.3f}  {one.median:8.3f}  "
+                f"{one.worst:7.3f}  ({one.worst_keypoint})",
                 flush=True,
             )
     print("circle   seed  radius     kept     residual  off %")
@@ -183,13 +185,14 @@ def measure_jitter(
     shares = 100 * jitter(found) / torso_length(keypoints.astype(np.float64), INFANT22.keypoints)
     known = np.isfinite(shares)
     if not known.any():
-        return Jitter(clip, seed, frames, 0, math.nan, math.nan, "")
+        return Jitter(clip, seed, frames, 0, math.nan, math.nan, math.nan, "")
     worst = int(np.nanargmax(shares))
     return Jitter(
         clip,
         seed,
         frames,
         int(known.sum()),
+        float(np.nanmean(shares)),
         float(np.nanmedian(shares)),
         float(shares[worst]),
         INFANT22.keypoints[worst],

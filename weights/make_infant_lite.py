@@ -43,11 +43,12 @@ pixels, that was most frequent in training."""
 
 @dataclass(frozen=True)
 class Pool:
-    """Synthetic pictures rendered once: how many of which seed, and how the infants lie."""
+    """Synthetic pictures rendered once: how many of which seed, how infants lie and hold arms."""
 
     seed: int
     count: int
     lying: tuple[float, ...] = LYING_WEIGHTS
+    upright: float = 0.0
 
 
 POOLS = {
@@ -55,6 +56,10 @@ POOLS = {
     "sideways": (
         Pool(211, 2500, (0.28, 0.16, 0.44, 0.12)),
         Pool(212, 2500, (0.28, 0.16, 0.44, 0.12)),
+    ),
+    "more": (
+        Pool(221, 5000, (0.36, 0.16, 0.34, 0.14)),
+        Pool(222, 4000, (0.50, 0.16, 0.22, 0.12), upright=0.4),
     ),
 }
 
@@ -168,6 +173,37 @@ ROUNDS = (
         },
         TrainOptions(
             size=192, steps=1250, rate=1e-3, warmup=50, average=0.99, seed=8, augment=_NEAR
+        ),
+    ),
+    Round(
+        "eighth",
+        {
+            "anyhow": 0.15,
+            "sideways": 0.12,
+            "lspet22": 0.14,
+            "infantdev": 0.16,
+            "infantdev-sideways": 0.04,
+            "infantmore": 0.34,
+            "coco": 0.05,
+        },
+        TrainOptions(
+            size=192, steps=3500, rate=1e-3, warmup=50, average=0.99, seed=9, augment=_NEAR
+        ),
+    ),
+    Round(
+        "ninth",
+        {
+            "anyhow": 0.08,
+            "sideways": 0.08,
+            "more": 0.13,
+            "lspet22": 0.12,
+            "infantdev": 0.16,
+            "infantdev-sideways": 0.04,
+            "infantmore": 0.34,
+            "coco": 0.05,
+        },
+        TrainOptions(
+            size=192, steps=3000, rate=1e-3, warmup=50, average=0.99, seed=10, augment=_NEAR
         ),
     ),
 )
@@ -288,6 +324,7 @@ class Pantry:
                 backgrounds=self._backgrounds(),
                 device=self.device,
                 lying=pool.lying,
+                upright=pool.upright,
             )
         return folder
 

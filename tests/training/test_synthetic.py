@@ -63,6 +63,23 @@ def test_nothing_sinks_through_the_bed():
         assert bool((body.joints[name][:, 2] > lowest).all())
 
 
+def test_upright_forearms_point_at_the_camera():
+    shape = random_shape(64, torch.Generator().manual_seed(6))
+    back = (1.0, 0.0, 0.0, 0.0)
+
+    def forearms(upright: float) -> torch.Tensor:
+        pose = random_pose(64, torch.Generator().manual_seed(7), lying=back, upright=upright)
+        pose[:, ANGLES.index("roll")] = 0
+        joints = pose_bodies(shape, pose).joints
+        return torch.cat([joints[f"{s}_wrist"] - joints[f"{s}_elbow"] for s in ("right", "left")])
+
+    shares = {}
+    for upright in (0.0, 0.3, 1.0):
+        forearm = forearms(upright)
+        shares[upright] = float((forearm[:, 2] / forearm.norm(dim=1)).mean())
+    assert shares[1.0] > 0.75 and shares[1.0] > shares[0.3] > shares[0.0] + 0.1
+
+
 def test_the_nearest_sphere_is_seen():
     centre = torch.tensor([[[10.0, 10.0, 0.0], [10.0, 10.0, 5.0], [30.0, 12.0, 0.0]]])
     surface = splat(centre, torch.tensor([[6.0, 3.0, 4.0]]), 24, 40)

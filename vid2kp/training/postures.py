@@ -31,6 +31,7 @@ ARM_POSES = (
     ((0.35, 1.05, 1.70, 1.57, 0.1, 0.0), (0.30, 0.35, 0.45, 0.35, 0.40, 0.40)),  # before the face
     ((0.30, 1.20, 0.60, 1.57, 0.0, 0.0), (0.30, 0.35, 0.40, 0.60, 0.35, 0.35)),  # straight ahead
     ((0.90, 0.85, 1.70, 0.90, 0.0, 0.0), (0.35, 0.30, 0.40, 0.45, 0.35, 0.35)),  # propped on
+    ((1.10, 0.05, 1.45, 1.50, 0.0, 0.0), (0.45, 0.25, 0.40, 0.45, 0.35, 0.35)),  # forearm upright
 )
 LEG_POSES = (
     ((0.75, 0.70, 1.60, 3.90, 0.5, 0.2), (0.25, 0.30, 0.40, 0.30, 0.35, 0.35)),  # frog, flexed
@@ -44,6 +45,9 @@ LEG_POSES = (
     ((0.05, 0.85, 1.20, 4.71, 0.5, 0.0), (0.14, 0.35, 0.40, 0.25, 0.35, 0.30)),  # half curled up
     ((0.90, 0.35, 1.60, 4.00, 0.8, 0.2), (0.25, 0.25, 0.35, 0.35, 0.35, 0.35)),  # flat frog
 )
+UPRIGHT = 10
+"""Row of the arm whose forearm points at the camera, where a hand hides it."""
+
 ARM_WEIGHTS = (
     (0.24, 0.22, 0.14, 0.13, 0.12, 0.06, 0.09, 0.00, 0.00, 0.00),
     (0.15, 0.15, 0.14, 0.14, 0.08, 0.06, 0.06, 0.16, 0.06, 0.00),
@@ -56,14 +60,18 @@ LEG_WEIGHTS = (
     (0.03, 0.14, 0.04, 0.10, 0.10, 0.00, 0.03, 0.26, 0.30, 0.00),
     (0.16, 0.28, 0.06, 0.02, 0.12, 0.00, 0.04, 0.10, 0.00, 0.22),
 )
-"""How often each row is taken, by the way of lying."""
+"""How often each row is taken, by the way of lying; `UPRIGHT` is taken on demand."""
 
 TOGETHER = (0.30, 0.40, 0.75, 0.50)
 """How often the left leg does what the right one does, by the way of lying."""
 
 
 def random_pose(
-    count: int, rng: torch.Generator, *, lying: tuple[float, ...] = LYING_WEIGHTS
+    count: int,
+    rng: torch.Generator,
+    *,
+    lying: tuple[float, ...] = LYING_WEIGHTS,
+    upright: float = 0.0,
 ) -> Tensor:
     """(B, len(ANGLES)) poses as infants hold them: back to belly, flexed to loose.
 
@@ -71,6 +79,7 @@ def random_pose(
         count: B.
         rng: every choice comes from it.
         lying: how often an infant lies on its back, half turned, on a side, on its belly.
+        upright: share of the arms that are held `UPRIGHT`.
     """
 
     def draw(mean: float, spread: float) -> Tensor:
@@ -92,6 +101,8 @@ def random_pose(
     first: Tensor | None = None
     for _, side in SIDES:
         arm, leg = (_kinds(way, table, rng) for table in (ARM_WEIGHTS, LEG_WEIGHTS))
+        if upright:
+            arm[torch.rand(count, generator=rng) < upright] = UPRIGHT
         first = leg if first is None else first
         leg = torch.where(together, first, leg)
         for limb, table, kind, names in (

@@ -59,6 +59,7 @@ class SyntheticInfants:
         backgrounds: RGB uint8 photographs without an infant to put behind some of them.
         device: where to render.
         lying: how often an infant lies on its back, half turned, on a side, on its belly.
+        upright: share of the arms whose forearm points at the camera, besides those that chance to.
     """
 
     def __init__(
@@ -71,8 +72,9 @@ class SyntheticInfants:
         backgrounds: list[NDArray[np.uint8]] | None = None,
         device: str = "cpu",
         lying: tuple[float, ...] = LYING_WEIGHTS,
+        upright: float = 0.0,
     ) -> None:
-        self.lying = lying
+        self.lying, self.upright = lying, upright
         self.rng = torch.Generator().manual_seed(seed)
         self.height, self.width = height, width
         self.skeleton = skeleton
@@ -83,7 +85,8 @@ class SyntheticInfants:
     def batch(self, count: int) -> Pictures:
         """`count` unrelated pictures."""
         shape = random_shape(count, self.rng)
-        body = pose_bodies(shape, random_pose(count, self.rng, lying=self.lying))
+        pose = random_pose(count, self.rng, lying=self.lying, upright=self.upright)
+        body = pose_bodies(shape, pose)
         camera = self._camera(body)
         look = random_look(count, self.rng)
         things = random_things(body, self.rng)
@@ -261,6 +264,7 @@ def write_images(
     backgrounds: list[NDArray[np.uint8]] | None = None,
     device: str = "cpu",
     lying: tuple[float, ...] = LYING_WEIGHTS,
+    upright: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Labelled pictures as a COCO keypoint data set: ``images/*.jpg`` and ``annotations.json``.
@@ -273,6 +277,7 @@ def write_images(
         backgrounds: see `SyntheticInfants`.
         device: where to render.
         lying: how often an infant lies on its back, half turned, on a side, on its belly.
+        upright: share of the arms whose forearm points at the camera, besides those that chance to.
         progress: called with (done, count).
 
     Returns:
@@ -285,7 +290,13 @@ def write_images(
     with output_errors():
         (folder / "images").mkdir(parents=True, exist_ok=True)
     maker = SyntheticInfants(
-        seed, height=size, width=size, backgrounds=backgrounds, device=device, lying=lying
+        seed,
+        height=size,
+        width=size,
+        backgrounds=backgrounds,
+        device=device,
+        lying=lying,
+        upright=upright,
     )
     together = 1 if device == "cpu" else 128  # one at a time stays within a processor's cache
     images: list[dict[str, Any]] = []
