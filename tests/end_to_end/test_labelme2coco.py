@@ -21,11 +21,11 @@ def test_labels_become_annotations(tmp_path: Path) -> None:
     labels(tmp_path / "labels", "a")
     labels(tmp_path / "labels", "b", "mystery")
     run = vid2kp("labelme2coco", tmp_path / "labels", "-o", tmp_path / "coco.json")
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == 1, "a picture whose labels mean nothing is no empty bed"
     assert "b.json" in run.stdout and "unknown label 'mystery'" in run.stdout
-    assert "2 pictures, 1 people" in run.stdout
+    assert "1 pictures, 1 people" in run.stdout
     document = json.loads((tmp_path / "coco.json").read_text())
-    assert len(document["images"]) == 2
+    assert [image["file_name"] for image in document["images"]] == ["a.png"]
 
 
 def test_files_left_out_are_in_the_exit_code(tmp_path: Path) -> None:

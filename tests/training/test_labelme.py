@@ -197,6 +197,60 @@ def test_empty_beds_and_unlabelled_infants_stay(tmp_path: Path) -> None:
     assert converted.document["annotations"][0]["num_keypoints"] == 0
 
 
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [point("Handgelenk", 5, 5), point("Ohr", 9, 9)],
+        [point("nose", 5, 5), point("nose", 9, 9)],
+        [box(10, 10, 30, 30, label="toy")],
+        [point("teddy", 5, 5)],
+    ],
+)
+def test_labels_of_which_nobody_is_made_never_teach_that_nobody_is_there(
+    tmp_path: Path, shapes: list[dict[str, Any]]
+) -> None:
+    labels(tmp_path / "a.json", *shapes)
+    labels(tmp_path / "b.json")
+    converted = convert_labelme(tmp_path, options=LabelmeOptions(aliases={"teddy": None}))
+    assert [image["file_name"] for image in converted.document["images"]] == ["b.jpg"]
+    (problem,) = [problem for problem in converted.problems if problem.left_out]
+    assert (problem.file, problem.text) == ("a.json", "nobody could be made of its labels")
+
+
+def test_the_path_of_a_picture_counts_before_its_name(tmp_path: Path) -> None:
+    """Cameras number their pictures anew in every folder."""
+    given, pictures = tmp_path / "labels", tmp_path / "pictures"
+    picture(pictures / "a.jpg")
+    picture(pictures / "monday" / "a.jpg")
+    picture(pictures / "tuesday" / "a.jpg")
+    labels(given / "m.json", point("nose", 1, 1), imagePath="..\\pictures\\monday\\a.jpg")
+    labels(given / "t.json", point("nose", 1, 1), imagePath="../old/../tuesday/a.jpg")
+    (given / "tuesday").mkdir()
+    labels(given / "tuesday" / "x.json", point("nose", 1, 1), imagePath="elsewhere/a.jpg")
+    labels(given / "a.json", point("nose", 1, 1), imagePath="a.jpg")
+    (given / "a.jpg").unlink()
+    converted = convert_labelme(given, options=LabelmeOptions(images=pictures))
+    names = [image["file_name"] for image in converted.document["images"]]
+    assert names == ["a.jpg", "monday/a.jpg"]
+    assert [(p.file, p.text) for p in converted.problems] == [
+        ("t.json", "its picture has labels in another file already"),
+        ("tuesday/x.json", "several pictures have its picture's name"),
+    ]
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    path = labels(tmp_path / "a.json", point("nose", 1, 1))
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert convert_labelme(tmp_path).people == 1
+
+
+def test_json_that_is_too_deep_is_left_out(tmp_path: Path) -> None:
+    labels(tmp_path / "a.json", point("nose", 1, 1))
+    (tmp_path / "deep.json").write_text("[" * 200_000 + "]" * 200_000)
+    (problem,) = convert_labelme(tmp_path).problems
+    assert (problem.file, problem.text) == ("deep.json", "no readable JSON")
+
+
 def test_pixels_are_not_copied(tmp_path: Path) -> None:
     labels(tmp_path / "a.json", point("nose", 1, 1))
     converted = convert_labelme(tmp_path)

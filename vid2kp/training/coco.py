@@ -32,10 +32,10 @@ def read_json(path: Path, *, what: str, hint: str) -> Any:
         AnnotationError: the file is not there or is no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise AnnotationError(f"The {what} does not exist.", hint="Check the path.") from None
-    except (OSError, ValueError):
+    except (OSError, RecursionError, ValueError):
         raise AnnotationError(f"The {what} is not readable JSON.", hint=hint) from None
 
 

@@ -193,8 +193,8 @@ def _read_labels(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The picture and the people of one file; adds what is wrong with single labels to `said`."""
     try:
-        labels = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        labels = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, RecursionError, ValueError):
         raise Unusable("no readable JSON") from None
     if not isinstance(labels, dict) or not isinstance(labels.get("shapes"), list):
         raise Unusable("not written by labelme (no shapes)")
@@ -210,6 +210,8 @@ def _read_labels(
         sizes = f"{shown[0]} × {shown[1]} pixels, its labels are for {given[0]} × {given[1]}"
         raise Unusable(f"the picture has {sizes}")
     people = _people(labels["shapes"], given, options, said)
+    if labels["shapes"] and not people:  # listed, it would teach that nobody is there
+        raise Unusable("nobody could be made of its labels")
     base = (options.images or folder).resolve()
     image = {
         "file_name": picture.relative_to(base).as_posix(),
@@ -220,18 +222,30 @@ def _read_labels(
 
 
 def _find_picture(name: str, file: Path, folder: Path, options: LabelmeOptions) -> Path:
-    """The picture of a file of labels, which must lie in the folder of the pictures."""
+    """The picture of a file of labels, which must lie in the folder of the pictures.
+
+    Looked for where the file says, then on that path in the folder of the pictures, then by its
+    name alone, which two pictures must not share: the labels would be put on another infant.
+    """
     base = (options.images or folder).resolve()
     path = Path(name.replace("\\", "/"))  # labelme on Windows
-    places = [file.parent / path, file.parent / path.name]
+    same_name = [file.parent / path.name]
+    exact = [file.parent / path]
     if options.images:
-        below = file.relative_to(folder).parent
-        places = [options.images / below / path.name, options.images / path.name, *places]
-    found = [place.resolve() for place in places if path.name and place.is_file()]
-    for place in found:
-        if place.is_relative_to(base):
-            return place
-    if found:
+        below = [part for part in path.parts if part not in ("..", path.anchor)]
+        exact += [options.images.joinpath(*below)] if len(below) > 1 else []
+        beside = options.images / file.relative_to(folder).parent
+        same_name += [beside / path.name, options.images / path.name]
+    is_elsewhere = False
+    for places in (*([place] for place in exact), same_name):
+        found = {place.resolve() for place in places if path.name and place.is_file()}
+        inside = [place for place in found if place.is_relative_to(base)]
+        if len(inside) > 1:
+            raise Unusable("several pictures have its picture's name")
+        if inside:
+            return inside[0]
+        is_elsewhere |= bool(found)
+    if is_elsewhere:
         raise Unusable("its picture is in another folder (say which with --images)")
     raise Unusable("its picture is missing")
 
