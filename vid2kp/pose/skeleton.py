@@ -233,9 +233,9 @@ _SHORT = {"sho": "shoulder", "elb": "elbow", "wri": "wrist", "kne": "knee", "ank
 
 
 def canonical_name(name: str) -> str:
-    """A keypoint's name in this project's spelling: ``RWrist`` → ``right_wrist``."""
+    """A keypoint as this project spells it: ``RWrist``, ``RIGHT_WRIST`` → ``right_wrist``."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
-    snake = re.sub(r"^([RL])(?=[A-Z])", r"\1_", snake)
+    snake = re.sub(r"^((?i:right|left)|[RL](?=[A-Z]))", r"\1_", snake)
     words = [w for w in re.split(r"[^a-z0-9]+", snake.lower()) if w]
     side = {"r": "right", "right": "right", "l": "left", "left": "left"}
     sides = [side[w] for w in words if w in side]
