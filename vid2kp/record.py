@@ -96,6 +96,7 @@ class Counts:
 def footer_of(first: FirstPass, estimator: Estimator, profile: Profile) -> Footer:
     """What the tables say of themselves."""
     info, summary = first.reader.info, first.summary
+    estimate = {"precision": estimator.precision, "model_identity": estimator.card.identity}
     return Footer(
         skeleton=estimator.skeleton,
         width=first.size[0],
@@ -111,7 +112,7 @@ def footer_of(first: FirstPass, estimator: Estimator, profile: Profile) -> Foote
         privacy_profile=profile.name,
         position_unit=profile.position_unit,
         point_of_reference=profile.point_of_reference,
-        processing=(Step("estimate", {"precision": estimator.precision}), *profile.steps),
+        processing=(Step("estimate", estimate), *profile.steps),
     )
 
 

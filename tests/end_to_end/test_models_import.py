@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import torch
-from console import vid2kp
+from console import vid2kp, vid2kp_here
+from safetensors.torch import save_file
 
 from vid2kp.pose.openpose import OpenPose
 from vid2kp.pose.skeleton import COCO18
@@ -56,3 +58,27 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "The maps of model m are not finite." in run.stderr
     assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_the_file_that_a_model_is_made_of_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "b.safetensors"
+    save_file(OpenPose(COCO18, stages=1).state_dict(), path)
+    before = path.read_bytes()
+    run = vid2kp_here(capsys, "models", "import", path, "-o", path)
+    assert run.returncode == 2 and "would replace the file" in run.stderr
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    run = vid2kp_here(capsys, "models", "import", path, "-o", tmp_path / "a model")
+    assert run.returncode == 2 and "A model's name" in run.stderr
+
+
+def test_a_name_with_a_point_is_that_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_checkpoint(tmp_path / "c.pth")
+    run = vid2kp_here(capsys, "models", "import", tmp_path / "c.pth", "-o", tmp_path / "coco.v1")
+    assert run.returncode == 0, run.stderr
+    assert str(tmp_path / "coco.v1.safetensors") in run.stdout
+    assert (tmp_path / "coco.v1.safetensors").exists()

@@ -14,6 +14,7 @@ from torch import nn
 
 from vid2kp.errors import UsageError
 from vid2kp.pose import estimate
+from vid2kp.pose.card import Card
 from vid2kp.pose.estimate import (
     Estimator,
     choose_device,
@@ -25,7 +26,7 @@ from vid2kp.pose.lite import Lite
 from vid2kp.pose.openpose import OpenPose
 from vid2kp.pose.people import People
 from vid2kp.pose.skeleton import COCO18, INFANT22
-from vid2kp.pose.weights import Card, LoadedModel, Network
+from vid2kp.pose.weights import LoadedModel, Network
 
 
 def loaded(network: Network) -> LoadedModel:

@@ -361,6 +361,18 @@ def test_other_files_are_one_line(tmp_path: Path, data: bytes) -> None:
         assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize("change", [lambda t: t.to_sparse(), lambda t: t.to("meta"), torch.complex])
+def test_tensors_without_plain_numbers_are_one_line(
+    tmp_path: Path, change: Callable[..., torch.Tensor]
+) -> None:
+    state = dict(Lite(INFANT22, width=16).state_dict())
+    weight = state["fine.0.0.weight"]
+    state["fine.0.0.weight"] = change(*([weight] * (2 if change is torch.complex else 1)))
+    torch.save(state, tmp_path / "c.pt")
+    with pytest.raises(ModelError, match="without plain numbers"):
+        import_checkpoint(tmp_path / "c.pt")
+
+
 def test_a_lite_network_keeps_its_keypoints(tmp_path: Path) -> None:
     torch.save(Lite(INFANT22, width=16).state_dict(), tmp_path / "c.pt")
     with pytest.raises(ModelError, match="cannot be changed"):

@@ -159,17 +159,58 @@ def test_weights_that_are_no_numbers_fail_the_check(saved: Path) -> None:
         (lambda c: c.update(card_version=99), "version 99"),
         (lambda c: c.pop("sha256"), "card of model tiny cannot be read"),
         (lambda c: c.update(colour="blue"), "card of model tiny cannot be read"),
+        (lambda c: c.update(skeleton=["infant22"]), "card of model tiny cannot be read"),
+        (lambda c: c.update(architecture={}), "card of model tiny cannot be read"),
+        (lambda c: c.update(input_size="big"), "card of model tiny cannot be read"),
+        (lambda c: c.update(input_size=0), "card of model tiny cannot be read"),
+        (lambda c: c.update(input_size=True), "card of model tiny cannot be read"),
+        (lambda c: c.update(stride="4"), "card of model tiny cannot be read"),
+        (lambda c: c.update(stride=16), "stride of model tiny"),
+        (lambda c: c.update(calibration=[1]), "card of model tiny cannot be read"),
+        (lambda c: c.update(limbs=[[0, float("inf")]]), "card of model tiny cannot be read"),
+        (lambda c: c["options"].update(width=-3), "options"),
+        (lambda c: c["options"].update(width="16"), "options"),
     ],
 )
 def test_a_card_that_is_not_right_is_refused(
     saved: Path, change: Callable[[dict[str, object]], object], words: str
 ) -> None:
     edit(saved, change)
-    with pytest.raises(ModelError, match=words):
-        load_model(saved)
+    for load in (load_model, check_model):
+        with pytest.raises(ModelError, match=words) as caught:
+            load(saved)
+        assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "no json", "{}", "3"])
+def test_the_check_looks_at_the_calibration(saved: Path) -> None:
+    edit(saved, lambda card: card.update(calibration={"confidence": [0.2, 0.1]}))
+    load_model(saved)  # to be calibrated again
+    with pytest.raises(ModelError, match="calibration"):
+        check_model(saved)
+
+
+def test_the_identity_changes_with_whatever_changes_what_the_model_says(saved: Path) -> None:
+    before = load_model(saved).card.identity
+    edit(saved, lambda card: card.update(licence="CC0-1.0", figures={}, training={"seed": 1}))
+    assert load_model(saved).card.identity == before
+    edit(saved, lambda card: card.update(input_size=320))
+    larger = load_model(saved).card.identity
+    curve = {"confidence": [0.1, 0.9], "probability": [0.2, 0.8], "within": 0.1}
+    edit(saved, lambda card: card.update(calibration=curve))
+    calibrated = load_model(saved).card.identity
+    edit(saved, lambda card: card.update(calibration={**curve, "keypoints": 70}))
+    assert load_model(saved).card.identity == calibrated
+    assert len({before, larger, calibrated}) == 3
+
+
+def test_a_name_with_a_point_is_kept_whole(tmp_path: Path) -> None:
+    card = save_model(Lite(COCO18, width=16), tmp_path / "coco.v1", input_size=256)
+    assert card.name == "coco.v1"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["coco.v1.json", "coco.v1.safetensors"]
+    assert load_model(tmp_path / "coco.v1").card == card
+
+
+@pytest.mark.parametrize("text", ["", "[]", "no json", "{}", "3", "[" * 200_000])
 def test_a_card_that_is_no_card_is_refused(saved: Path, text: str) -> None:
     saved.with_suffix(".json").write_text(text)
     with pytest.raises(ModelError, match="tiny"):

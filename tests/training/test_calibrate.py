@@ -9,8 +9,10 @@ import pytest
 import torch
 from annotated import annotation, body, people, truth
 
+from vid2kp.batch.worker import _ready
 from vid2kp.errors import AnnotationError, ModelError
 from vid2kp.pose.calibration import Calibration
+from vid2kp.pose.estimate import Estimator
 from vid2kp.pose.lite import Lite
 from vid2kp.pose.skeleton import INFANT22
 from vid2kp.pose.weights import load_model, save_model
@@ -115,8 +117,11 @@ def test_a_calibration_is_kept_in_the_card(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     save_model(Lite(INFANT22, width=16), path, input_size=128)
     fit = Fit(fit_calibration(*drawn(500)), 500, 25, 0.2, 0.03)
+    before = _ready(Estimator(load_model(path), device="cpu"), limited=False)
     store_calibration(path, fit)
     card = load_model(path).card
+    after = _ready(Estimator(load_model(path), device="cpu"), limited=False)
+    assert before.model_sha256 != after.model_sha256, "finished videos are done again"
     assert Calibration.from_dict(card.calibration) == fit.calibration
     assert card.calibration["keypoints"] == 500
     assert card.calibration["error_after"] == 0.03

@@ -79,7 +79,7 @@ class Ready:
     """The worker has its model.
 
     Attributes:
-        model_sha256: of the weights.
+        model_sha256: of the weights and their use (`Card.identity`).
         device: ``cpu`` or ``cuda``.
         precision: ``fp32``, ``bf16`` or ``fp16``; what ``auto`` has become.
         gpus: number of GPUs that PyTorch finds.
@@ -259,7 +259,7 @@ def _ready(estimator: Estimator, limited: bool) -> Ready:
     import torch
 
     return Ready(
-        model_sha256=estimator.card.sha256,
+        model_sha256=estimator.card.identity,
         device=estimator.device.type,
         precision=estimator.precision,
         gpus=torch.cuda.device_count(),

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
-from vid2kp.errors import Vid2kpError
+from vid2kp.errors import AnnotationError, UsageError, Vid2kpError
 
 models = typer.Typer(help="List, check and import models.")
 
@@ -60,7 +60,8 @@ def check(
             rows.append((len(rows) + 1, "failed", str(error)))
             good = False
         else:
-            rows.append((len(rows) + 1, "ok", f"{card.name}, sha256 {card.sha256}"))
+            found = f"{card.name}, sha256 {card.sha256}, identity {card.identity}"
+            rows.append((len(rows) + 1, "ok", found))
     screen.table(("", "status", "finding"), rows)
     screen.document([{"status": status, "finding": finding} for _, status, finding in rows])
     raise typer.Exit(0 if good and rows else 1)
@@ -103,6 +104,13 @@ def calibrate(
     truth = read_truth(annotations)
     found, _ = look(screen, truth, annotations, images, str(path), device=device, calibrated=False)
     fit = fit_people(truth, found)
+    if fit.error_after is not None and fit.error_after >= fit.error_before:
+        raise AnnotationError(
+            "The fit makes the confidence no better on pictures left out of it: calibration error "
+            f"{fit.error_before:.3f} before, {fit.error_after:.3f} after. Nothing was written.",
+            hint=f"{fit.pictures:,} pictures were of use: label more, of other infants; their "
+            "images' attribute infant keeps pictures of one infant together.",
+        )
     store_calibration(path, fit)
     screen.table(
         ("belief map", f"within {fit.calibration.within}"),
@@ -116,6 +124,10 @@ def calibrate(
         f"{fit.keypoints:,} keypoints in {fit.pictures:,} pictures: calibration error "
         f"{fit.error_before:.3f} before, {after} after."
     )
+    if fit.error_after is None:
+        screen.note(
+            "What the fit is worth is unknown: label pictures of more infants to have it measured."
+        )
     screen.document(fit.as_dict())
 
 
@@ -153,9 +165,20 @@ def import_(
     """
     from vid2kp.pose.importing import CheckpointMismatch, ImportOptions, import_checkpoint
     from vid2kp.pose.skeleton import get_skeleton
-    from vid2kp.pose.weights import run_once, save_model
+    from vid2kp.pose.weights import model_path, run_once, save_model
+    from vid2kp.tracks.footer import is_token
 
     screen = Screen(as_json=as_json)
+    out = model_path(out)
+    if not is_token(out.stem):
+        raise UsageError(
+            "A model's name is of at most 64 letters, digits and . _ + -, a letter or digit first.",
+            hint="Give another --out.",
+        )
+    if out.exists() and checkpoint.exists() and out.samefile(checkpoint):
+        raise UsageError(
+            "The model would replace the file that it is made of.", hint="Give another --out."
+        )
     wanted = get_skeleton(skeleton) if skeleton else None
     options = ImportOptions(colours=colours, order=order, skeleton=wanted)
     try:
@@ -183,5 +206,5 @@ def import_(
     )
     if imported.untrained:
         screen.note(f"Not trained yet: {', '.join(imported.untrained)}.")
-    screen.line(f"Use it: vid2kp convert VIDEOS -o OUT --model {out.with_suffix('.safetensors')}")
+    screen.line(f"Use it: vid2kp convert VIDEOS -o OUT --model {out}")
     screen.document(asdict(card))

@@ -158,7 +158,18 @@ def read_checkpoint(path: Path) -> tuple[Tensors, str]:
     tensors = _state_dict(content)
     if not tensors:
         raise ModelError("The checkpoint holds no tensors.", hint="Give a state dict.")
+    if not all(map(_holds_numbers, tensors.values())):
+        raise ModelError(
+            "The checkpoint holds tensors without plain numbers (sparse, quantised, complex or "
+            "without data).",
+            hint="Save its state dict as dense float tensors.",
+        )
     return {key: tensor.float() for key, tensor in tensors.items()}, digest
+
+
+def _holds_numbers(tensor: Tensor) -> bool:
+    is_plain = tensor.layout is torch.strided and not tensor.is_quantized
+    return is_plain and not tensor.is_meta and not tensor.is_complex()
 
 
 def _state_dict(content: Any) -> Tensors:

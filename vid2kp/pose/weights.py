@@ -7,10 +7,8 @@ the model, never where it lies. Nothing here unpickles.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,8 @@ from torch import Tensor
 
 from vid2kp.errors import ModelError
 from vid2kp.files import output_errors, replacing, write_text
+from vid2kp.pose.calibration import Calibration
+from vid2kp.pose.card import GET_ANOTHER, Card
 from vid2kp.pose.lite import Lite
 from vid2kp.pose.openpose import OpenPose
 from vid2kp.pose.skeleton import SKELETONS, Skeleton
@@ -30,81 +30,8 @@ Network = Lite | OpenPose
 
 ARCHITECTURES: dict[str, type[Lite] | type[OpenPose]] = {"lite": Lite, "openpose": OpenPose}
 
-CARD_VERSION = 1
 DEFAULT_MODEL = "infant-lite"
-
-_GET_ANOTHER = "Take the model from where it came once more, or use another (vid2kp models list)."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """What is known about a model.
-
-    Attributes:
-        name: the model's name, that of its files.
-        architecture: ``lite`` or ``openpose``.
-        skeleton: name of the keypoint set.
-        keypoints: K keypoint names, in the order of the confidence maps.
-        limbs: C pairs of keypoint indices, in the order of the part affinity fields.
-        options: the network's constructor arguments besides the keypoint set.
-        input_size: longest side of the network's input in pixels for which it was trained.
-        stride: input pixels per cell of the maps.
-        parameters: number of trained numbers.
-        sha256: hexadecimal SHA-256 of the safetensors file.
-        licence: SPDX identifier of the weights' licence.
-        figures: what was measured, e.g. ``{"pck@0.2": 0.8}`` per data set.
-        calibration: what a peak's value is worth (`vid2kp.pose.calibration.Calibration`), if that
-            was measured.
-        training: how the weights were made.
-        card_version: version of this form.
-    """
-
-    name: str
-    architecture: str
-    skeleton: str
-    keypoints: tuple[str, ...]
-    limbs: tuple[tuple[int, int], ...]
-    options: dict[str, Any]
-    input_size: int
-    stride: int
-    parameters: int
-    sha256: str
-    licence: str = "MIT"
-    figures: dict[str, Any] = field(default_factory=dict)
-    calibration: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    card_version: int = CARD_VERSION
-
-    def to_json(self) -> str:
-        """The card as it stands beside the weights."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str, *, name: str) -> Card:
-        """The card that the text holds.
-
-        Args:
-            text: JSON.
-            name: the model's name, for the error.
-
-        Raises:
-            ModelError: the text is no card of a version that this program knows.
-        """
-        try:
-            values = json.loads(text)
-            version = values.get("card_version")
-            if version != CARD_VERSION:
-                raise ModelError(
-                    f"The card of model {name} has version {version}, not {CARD_VERSION}.",
-                    hint="Update vid2kp, or take a model made for this version.",
-                )
-            values["keypoints"] = tuple(values["keypoints"])
-            values["limbs"] = tuple((int(a), int(b)) for a, b in values["limbs"])
-            return cls(**values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ModelError(
-                f"The card of model {name} cannot be read.", hint=_GET_ANOTHER
-            ) from error
+SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +93,7 @@ def save_model(
 
     Args:
         network: the network to keep.
-        path: ``NAME.safetensors``; the card becomes ``NAME.json`` beside it.
+        path: see `model_path`; the card becomes ``NAME.json`` beside ``NAME.safetensors``.
         name: the model's name if not that of the file.
         input_size: longest side of the input for which it was trained, pixels.
         half: keep the weights as float16, at half the size.
@@ -181,7 +108,7 @@ def save_model(
     Raises:
         OutputError: the files could not be written.
     """
-    path = Path(path).with_suffix(".safetensors")
+    path = model_path(path)
     data = safetensors.torch.save(_stored_tensors(network, half=half))
     card = Card(
         name=name or path.stem,
@@ -205,6 +132,16 @@ def save_model(
     return card
 
 
+def saved_card(network: Network, path: Path) -> Card | None:
+    """The card at a path if the model there is whole and has just these weights, else None."""
+    try:
+        card = load_model(path).card
+    except ModelError:
+        return None
+    data = safetensors.torch.save(_stored_tensors(network, half=False))
+    return card if card.sha256 == hashlib.sha256(data).hexdigest() else None
+
+
 def load_model(name_or_path: str | Path = DEFAULT_MODEL) -> LoadedModel:
     """A model by its name among the shipped ones, or by the path of its file.
 
@@ -222,6 +159,8 @@ def load_model(name_or_path: str | Path = DEFAULT_MODEL) -> LoadedModel:
     skeleton = _check_skeleton(card)
     tensors = _read_tensors(path, card)
     network = _empty_network(card, skeleton)
+    if card.stride != network.stride:
+        raise ModelError(f"The stride of model {card.name} is not its card's.", hint=GET_ANOTHER)
     _check_shapes(tensors, network, card)
     network.load_state_dict(tensors, assign=True)
     return LoadedModel(network.requires_grad_(False).eval(), card)
@@ -232,15 +171,17 @@ def check_model(name_or_path: str | Path) -> Card:
 
     Raises:
         ModelError: there is no such model, it is not what its card says, or its maps are not
-            numbers of the right shape.
+            numbers of the right shape, or its calibration is no rising curve.
     """
     model = load_model(name_or_path)
     card = model.card
+    if card.calibration:
+        Calibration.from_dict(card.calibration)
     confidence, paf = run_once(model.network, card.name)
     cells = (64 // card.stride, 96 // card.stride)
     shapes = (1, len(card.keypoints) + 1, *cells), (1, 2 * len(card.limbs), *cells)
     if (tuple(confidence.shape), tuple(paf.shape)) != shapes:
-        raise ModelError(f"The maps of model {card.name} do not fit its card.", hint=_GET_ANOTHER)
+        raise ModelError(f"The maps of model {card.name} do not fit its card.", hint=GET_ANOTHER)
     return card
 
 
@@ -258,8 +199,14 @@ def run_once(network: Network, name: str) -> tuple[Tensor, Tensor]:
         grey = torch.full((1, 64, 96, 3), 128, dtype=torch.uint8)
         confidence, paf = network(network.normalise(grey))[-1]
     if not (confidence.isfinite().all() and paf.isfinite().all()):
-        raise ModelError(f"The maps of model {name} are not finite.", hint=_GET_ANOTHER)
+        raise ModelError(f"The maps of model {name} are not finite.", hint=GET_ANOTHER)
     return confidence, paf
+
+
+def model_path(path: str | Path) -> Path:
+    """The file of a model: ``.safetensors`` is added to a name without it, ``coco.v1`` as well."""
+    path = Path(path)
+    return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
 
 
 def find_model(name_or_path: str | Path) -> Path:
@@ -272,8 +219,10 @@ def find_model(name_or_path: str | Path) -> Path:
     shipped = find_weights() / f"{name_or_path}.safetensors"
     if path.parent == Path() and path.suffix == "" and shipped.is_file():
         return shipped
-    if path.with_suffix(".safetensors").is_file():
-        return path.with_suffix(".safetensors")
+    if path.name:
+        for place in (model_path(path), path.with_suffix(SUFFIX)):
+            if place.is_file():
+                return place
     names = ", ".join(model.name for model in list_models()) or "none"
     raise ModelError(
         "There is no such model.",
@@ -318,13 +267,13 @@ def _read_tensors(path: Path, card: Card) -> dict[str, Tensor]:
     if hashlib.sha256(data).hexdigest() != card.sha256:
         raise ModelError(
             f"The weights of model {card.name} are not those of its card (SHA-256 differs).",
-            hint=_GET_ANOTHER,
+            hint=GET_ANOTHER,
         )
     try:
         tensors = safetensors.torch.load(data)
     except SafetensorError as error:
         raise ModelError(
-            f"The weights of model {card.name} are damaged.", hint=_GET_ANOTHER
+            f"The weights of model {card.name} are damaged.", hint=GET_ANOTHER
         ) from error
     return {k: t.float() if t.is_floating_point() else t for k, t in tensors.items()}
 
@@ -339,9 +288,9 @@ def _empty_network(card: Card, skeleton: Skeleton) -> Network:
     try:
         with torch.device("meta"):
             return ARCHITECTURES[card.architecture](skeleton, **card.options)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # torch raises what the values lead it to
         raise ModelError(
-            f"The options of model {card.name} do not fit its architecture.", hint=_GET_ANOTHER
+            f"The options of model {card.name} do not fit its architecture.", hint=GET_ANOTHER
         ) from error
 
 
@@ -354,7 +303,7 @@ def _check_shapes(tensors: dict[str, Tensor], network: Network, card: Card) -> N
             raise ModelError(
                 f"Model {card.name} does not fit its card: {key} is "
                 f"{given.get(key, 'missing')}, expected {wanted.get(key, 'nothing')}.",
-                hint=_GET_ANOTHER,
+                hint=GET_ANOTHER,
             )
 
 

@@ -19,8 +19,9 @@ from scipy.optimize import isotonic_regression
 from vid2kp.errors import AnnotationError
 from vid2kp.files import write_text
 from vid2kp.pose.calibration import Calibration
+from vid2kp.pose.card import Card
 from vid2kp.pose.people import People
-from vid2kp.pose.weights import Card, check_model
+from vid2kp.pose.weights import load_model
 from vid2kp.training.evaluate import CALIBRATED_WITHIN
 from vid2kp.training.metrics import Comparison, compare
 from vid2kp.training.results import Truth
@@ -188,6 +189,6 @@ def store_calibration(model: Path, fit: Fit) -> Card:
         ModelError: it is no model.
         OutputError: the card cannot be written.
     """
-    card = dataclasses.replace(check_model(model), calibration=fit.as_dict())
+    card = dataclasses.replace(load_model(model).card, calibration=fit.as_dict())
     write_text(model.with_suffix(".json"), card.to_json())
     return card
