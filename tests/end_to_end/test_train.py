@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from console import SCRIPT, vid2kp, vid2kp_here
 
-from vid2kp.pose.weights import check_model
+from vid2kp.pose.calibration import Calibration
+from vid2kp.pose.lite import Lite
+from vid2kp.pose.skeleton import INFANT22
+from vid2kp.pose.weights import check_model, load_model, save_model
+from vid2kp.training.calibrate import Fit, store_calibration
 from vid2kp.training.synthetic import write_images
 
 STEPS = 30
@@ -57,3 +61,46 @@ def test_a_training_killed_at_once_goes_on_with_the_same_loss_curve(
     assert (cut / "my-model.safetensors").read_bytes() == (
         whole / "my-model.safetensors"
     ).read_bytes()
+
+
+def test_a_card_says_where_the_weights_come_from(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent = save_model(
+        Lite(INFANT22, width=16),
+        tmp_path / "old.safetensors",
+        input_size=64,
+        licence="CC-BY-NC-4.0",
+    )
+    tune = [*command, tmp_path / "run", "--steps", "2", "--from", tmp_path / "old.safetensors"]
+    assert vid2kp_here(capsys, *tune).returncode == 0
+    card = load_model(tmp_path / "run" / "my-model").card
+    assert card.licence == "CC-BY-NC-4.0"
+    names = {"name": "old", "sha256": parent.sha256, "licence": "CC-BY-NC-4.0"}
+    assert card.training["parent"] == names
+    (source,) = card.training["sources"]
+    assert (source["share"], source["pictures"]) == (1, 4) and len(source["labels_sha256"]) == 64
+    assert str(tmp_path) not in card.to_json() and "pictures0" not in card.to_json()
+
+    store_calibration(
+        tmp_path / "run" / "my-model.safetensors",
+        Fit(Calibration((0.1, 0.9), (0.2, 0.8), 0.1), 500, 25, 0.2, 0.03),
+    )
+    assert vid2kp_here(capsys, *tune).returncode == 0
+    assert load_model(tmp_path / "run" / "my-model").card.calibration["keypoints"] == 500
+    assert vid2kp_here(capsys, *tune, "--licence", "MIT").returncode == 0
+    again = load_model(tmp_path / "run" / "my-model").card
+    assert again.licence == "MIT" and again.calibration["keypoints"] == 500
+
+    assert vid2kp_here(capsys, *command, tmp_path / "new", "--steps", "1").returncode == 0
+    card = load_model(tmp_path / "new" / "my-model").card
+    assert card.licence == "NOASSERTION" and "parent" not in card.training
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "..", "my model", "a\\b", "x" * 65])
+def test_a_name_that_cannot_be_one_is_told_before_the_training(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    run = vid2kp_here(capsys, *command, tmp_path / "run", "--name", name)
+    assert run.returncode == 2 and "A model's name" in run.stderr
+    assert not (tmp_path / "run").exists()

@@ -11,7 +11,8 @@ from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
 from vid2kp.errors import UsageError
 
 if TYPE_CHECKING:
-    from vid2kp.pose.weights import Card, Network
+    from vid2kp.pose.card import Card
+    from vid2kp.pose.weights import Network
     from vid2kp.training.train import Progress, Source, TrainOptions
 
 _SYNTHETIC = "synthetic"
@@ -67,6 +68,13 @@ def train(
     precision: Annotated[Literal["bf16", "fp32"], typer.Option()] = "bf16",
     every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 250,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:i.")] = "auto",
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            help="SPDX identifier of the weights' licence; that of --from if left out.",
+            show_default="NOASSERTION",
+        ),
+    ] = None,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -76,11 +84,17 @@ def train(
     data set does not label are left out of the loss.
     """
     from vid2kp.pose.estimate import choose_device
+    from vid2kp.tracks.footer import is_token
     from vid2kp.training.curve import plot_losses
     from vid2kp.training.train import TrainOptions
     from vid2kp.training.train import train as run
 
     screen = Screen(as_json=as_json, quiet=quiet)
+    if not is_token(name):
+        raise UsageError(
+            "A model's name is of at most 64 letters, digits and . _ + -, a letter or digit first.",
+            hint="Where it lies is said by --out.",
+        )
     options = TrainOptions(
         size=size,
         batch=batch,
@@ -97,7 +111,7 @@ def train(
     sources = _sources(annotations or [], images or [], share)
     if synthetic:
         sources.append(_synthetic(screen, out / _SYNTHETIC, synthetic, seed, device))
-    untrained = _network(network, skeleton, start_from, seed)
+    untrained, parent = _network(network, skeleton, start_from, seed)
     with screen.progress("{task.completed:,}/{task.total:,}", "{task.fields[loss]}") as progress:
         task = progress.add_task("training", total=steps, loss="")
 
@@ -108,7 +122,7 @@ def train(
 
         trained = run(untrained, sources, out, options=options, device=device, progress=show)
     plot_losses(out / "loss.jsonl", out / "loss.svg")
-    card = _save(trained, out / f"{name}.safetensors", options)
+    card = _save(trained, out, name, options, parent=parent, licence=licence)
     screen.line(f"{card.name}: {card.parameters:,} parameters, sha256 {card.sha256[:12]}…")
     screen.line(f"Use it: vid2kp convert VIDEOS -o OUT --model {out / name}.safetensors")
     screen.document({"model": card.name, "path": str(out / f"{name}.safetensors")})
@@ -148,21 +162,51 @@ def _synthetic(screen: Screen, folder: Path, count: int, seed: int, device: str)
     return Source(annotations, folder / "images")
 
 
-def _network(architecture: str, skeleton: str, start_from: str | None, seed: int) -> Network:
+def _network(
+    architecture: str, skeleton: str, start_from: str | None, seed: int
+) -> tuple[Network, Card | None]:
+    """The network to train, and the card of the model that it comes from."""
     import torch
 
     from vid2kp.pose.skeleton import get_skeleton
     from vid2kp.pose.weights import ARCHITECTURES, load_model
 
     if start_from:
-        return load_model(start_from).network.requires_grad_(True)
+        model = load_model(start_from)
+        return model.network.requires_grad_(True), model.card
     torch.manual_seed(seed)
-    return ARCHITECTURES[architecture](get_skeleton(skeleton))
+    return ARCHITECTURES[architecture](get_skeleton(skeleton)), None
 
 
-def _save(network: Network, path: Path, options: TrainOptions) -> Card:
-    from dataclasses import asdict
+def _save(
+    network: Network,
+    out: Path,
+    name: str,
+    options: TrainOptions,
+    *,
+    parent: Card | None,
+    licence: str | None,
+) -> Card:
+    """Writes the model, or leaves one of the same weights alone: its card may be calibrated."""
+    from dataclasses import asdict, replace
 
-    from vid2kp.pose.weights import save_model
+    from vid2kp.files import write_text
+    from vid2kp.pose.weights import save_model, saved_card
+    from vid2kp.training.checkpoint import trained_on
 
-    return save_model(network, path, input_size=options.size, training=asdict(options))
+    path = out / f"{name}.safetensors"
+    if card := saved_card(network, path):
+        if licence and licence != card.licence:
+            card = replace(card, licence=licence)
+            write_text(path.with_suffix(".json"), card.to_json())
+        return card
+    training = asdict(options) | {"sources": trained_on(out)}
+    if parent:
+        training["parent"] = {key: getattr(parent, key) for key in ("name", "sha256", "licence")}
+    return save_model(
+        network,
+        path,
+        input_size=options.size,
+        licence=licence or (parent.licence if parent else "NOASSERTION"),
+        training=training,
+    )

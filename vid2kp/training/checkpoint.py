@@ -84,3 +84,16 @@ class Checkpoint:
         averaged.load_state_dict(saved["averaged"])
         optimizer.load_state_dict(saved["optimizer"])
         return int(saved["step"])
+
+
+def trained_on(folder: Path) -> list[dict[str, Any]]:
+    """What a run has seen, source by source: its share, its pictures, the SHA-256 of its labels.
+
+    Args:
+        folder: of a run with a checkpoint.
+    """
+    saved = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True, mmap=True)
+    return [
+        {"share": round(share, 6), "pictures": pictures, "labels_sha256": digest}
+        for pictures, share, digest in saved["facts"]["data"]
+    ]
