@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,9 +16,19 @@ from vid2kp.errors import AnnotationError, OutputError, TrainingError, UsageErro
 from vid2kp.pose.lite import Lite
 from vid2kp.pose.openpose import OpenPose
 from vid2kp.pose.skeleton import COCO18, INFANT22
+from vid2kp.training.batches import as_tensors, collate
 from vid2kp.training.curve import plot_losses
+from vid2kp.training.dataset import ABSENT, PRESENT, UNKNOWN, Sample
 from vid2kp.training.synthetic import write_images
-from vid2kp.training.train import Progress, Source, TrainOptions, rate_at, train
+from vid2kp.training.targets import Spread, make_targets
+from vid2kp.training.train import (
+    Progress,
+    Source,
+    TrainOptions,
+    rate_at,
+    running_average,
+    train,
+)
 
 SHORT = TrainOptions(size=64, batch=4, steps=6, warmup=2, workers=0, precision="fp32", every=2)
 
@@ -272,3 +284,61 @@ def test_the_rate_rises_and_falls():
     rates = [rate_at(step, options) for step in range(1000)]
     assert rates[0] < 0.02 and max(rates) == pytest.approx(1.0, abs=0.03)
     assert rates[-1] < 0.01
+
+
+def test_what_is_saved_is_what_was_learnt_not_what_it_began_with():
+    """After 100 steps a decay of 0.998 alone would keep 82 % of the first weights."""
+    average = running_average(0.998)
+    weights = [torch.zeros(1)]
+    for count in range(1, 101):
+        average(weights, [torch.full((1,), 1.0)], torch.tensor(count))
+    assert weights[0].item() > 0.999
+    recent = [torch.zeros(1)]
+    for count in range(1, 10_001):
+        average(recent, [torch.full((1,), float(count > 9_500))], count)
+    assert recent[0].item() == pytest.approx(1 - 0.998**500, abs=1e-3), "long runs as before"
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan")])
+def test_an_average_that_is_none_is_told(decay: float):
+    with pytest.raises(UsageError, match="average"):
+        replace(SHORT, average=decay)
+
+
+def test_everybody_in_the_view_is_labelled_or_masked_and_nobody_else(tmp_path: Path):
+    """Eight infants in the view, ten larger people out of it."""
+    inside = np.stack([np.full((len(INFANT22), 2), 6.0 + 7 * i) for i in range(8)])
+    keypoints = np.concatenate([np.full((10, len(INFANT22), 2), 200.0), inside]).astype(np.float32)
+    state = np.full(keypoints.shape[:2], PRESENT, np.int8)
+    state[:10] = ABSENT
+    state[5, 0] = UNKNOWN  # far away, it may not hide anything here
+    state[-1] = UNKNOWN  # not labelled, but there
+    boxes = np.concatenate([keypoints.min(1) - 3, keypoints.max(1) + 3], 1)
+    boxes[:10, 2:] += 500
+    sample = Sample(np.zeros((64, 64, 3), np.uint8), keypoints, state, boxes.astype(np.float32))
+    crowd, alone = as_tensors(sample), as_tensors(replace(sample, **_first(sample, 10)))
+    assert (len(crowd["boxes"]), len(alone["boxes"])) == (8, 0)
+    batch = collate([crowd, alone])
+    assert isinstance(batch, dict) and batch["keypoints"].shape == (2, 8, len(INFANT22), 2)
+    targets = make_targets(
+        batch["keypoints"],
+        batch["state"],
+        batch["boxes"],
+        INFANT22,
+        size=(64, 64),
+        stride=1,
+        spread=Spread(2.0, 1.0),
+    )
+    for i in range(7):
+        assert targets.confidence[0, 0, 6 + 7 * i, 6 + 7 * i] == 1
+    assert targets.confidence_mask[0, 0, 55, 55] == 0, "who is not labelled is no background"
+    assert targets.confidence_mask[0, 0, 5, 60] == 1
+    assert targets.confidence_mask[1].all() and not targets.confidence[1, :-1].any()
+
+
+def _first(sample: Sample, count: int) -> dict[str, Any]:
+    return {
+        "keypoints": sample.keypoints[:count],
+        "state": sample.state[:count],
+        "boxes": sample.boxes[:count],
+    }

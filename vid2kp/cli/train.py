@@ -63,6 +63,10 @@ def train(
     schedule: Annotated[
         Literal["cosine", "constant"], typer.Option(help="How the rate goes on after its rise.")
     ] = "cosine",
+    average: Annotated[
+        float,
+        typer.Option(help="Decay of the running average of the weights that is saved; 0: none."),
+    ] = 0.998,
     seed: Annotated[int, typer.Option(min=0, help="Of samples and first weights.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare samples.")] = 1,
     precision: Annotated[Literal["bf16", "fp32"], typer.Option()] = "bf16",
@@ -102,6 +106,7 @@ def train(
         rate=rate,
         optimizer=optimizer,
         schedule=schedule,
+        average=average,
         seed=seed,
         workers=workers,
         precision=precision,

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import swa_utils
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset
 
 from vid2kp.errors import TrainingError, UsageError, Vid2kpError
 from vid2kp.files import output_errors
@@ -27,13 +27,13 @@ from vid2kp.pose.estimate import choose_device
 from vid2kp.pose.skeleton import Skeleton
 from vid2kp.pose.weights import Network
 from vid2kp.training.augment import AugmentOptions, augment
+from vid2kp.training.batches import as_tensors, collate
 from vid2kp.training.checkpoint import Checkpoint
 from vid2kp.training.curve import add_loss
-from vid2kp.training.dataset import ABSENT, CocoKeypoints, Sample
+from vid2kp.training.dataset import CocoKeypoints
 from vid2kp.training.targets import Spread, Targets, make_targets
 
-MAX_PEOPLE = 6
-"""People kept per sample, the largest first; the others' boxes are masked no more than that."""
+_Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class TrainOptions:
         schedule: ``cosine`` or ``constant``.
         warmup: steps in which the rate rises from 0, at most a tenth of all.
         decay: weight decay.
-        average: decay of the running average of the weights that is saved as the model; 0 = none.
+        average: decay of the running average of the weights that is saved as the model, from 0
+            (none) to below 1. It rises to that, (1 + n) / (10 + n) after n averaged steps, so that
+            a short run does not save the weights of its beginning.
         seed: of samples and initial weights.
         sigma: σ of equation 2 at the last stage, input pixels at size 256, scaled with `size`.
         limb: half width of equation 3 likewise.
@@ -76,7 +78,7 @@ class TrainOptions:
         every: steps between checkpoints.
 
     Raises:
-        UsageError: the size or the rate cannot be used.
+        UsageError: the size, the rate or the average cannot be used.
     """
 
     size: int = 256
@@ -101,6 +103,8 @@ class TrainOptions:
             raise UsageError("The size of the input must be a multiple of 8.")
         if not (math.isfinite(self.rate) and self.rate > 0):
             raise UsageError("The learning rate is a number above 0.", hint="Try --rate 0.002.")
+        if not 0 <= self.average < 1:
+            raise UsageError("The average is a number from 0 to below 1.", hint="Try 0.998.")
 
 
 @dataclass(frozen=True)
@@ -157,25 +161,7 @@ class Mixture(Dataset[dict[str, Tensor]]):
             rng=rng,
             options=self.options.augment,
         )
-        return _as_tensors(sample, len(self.skeleton))
-
-
-def _as_tensors(sample: Sample, keypoints: int) -> dict[str, Tensor]:
-    """Fixed shapes: the largest MAX_PEOPLE people, empty places ABSENT with an empty box."""
-    area = np.prod(sample.boxes[:, 2:] - sample.boxes[:, :2], axis=1)
-    keep = np.argsort(-area, kind="stable")[:MAX_PEOPLE]
-    points = np.zeros((MAX_PEOPLE, keypoints, 2), np.float32)
-    state = np.full((MAX_PEOPLE, keypoints), ABSENT, np.int8)
-    boxes = np.full((MAX_PEOPLE, 4), -1e6, np.float32)
-    points[: len(keep)] = sample.keypoints[keep]
-    state[: len(keep)] = sample.state[keep]
-    boxes[: len(keep)] = sample.boxes[keep]
-    return {
-        "image": torch.from_numpy(np.ascontiguousarray(sample.image)),
-        "keypoints": torch.from_numpy(points),
-        "state": torch.from_numpy(state),
-        "boxes": torch.from_numpy(boxes),
-    }
+        return as_tensors(sample)
 
 
 def stage_loss(confidence: Tensor, affinity: Tensor, targets: Targets, keypoints: int) -> Tensor:
@@ -274,7 +260,7 @@ def train(
     network = network.to(device).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, options)
-    average = swa_utils.get_ema_multi_avg_fn(options.average)  # type: ignore[no-untyped-call]
+    average = running_average(options.average)
     averaged = swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)
     data = Mixture(sources, network.skeleton, options)
     state = Checkpoint(folder, _facts(options, network, data))
@@ -306,6 +292,16 @@ def train(
     return best.eval()
 
 
+def running_average(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
+    """Moves averages on by one step, for `AveragedModel`; see `TrainOptions.average`."""
+
+    def update(averaged: _Tensors, current: _Tensors, count: Tensor | int) -> None:
+        ramped = min(decay, (1 + int(count)) / (10 + int(count)))
+        swa_utils.get_ema_multi_avg_fn(ramped)(averaged, current, count)  # type: ignore[no-untyped-call]
+
+    return update
+
+
 def _optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:
     if options.optimizer == "sgd":
         return torch.optim.SGD(
@@ -322,7 +318,7 @@ def _batches(data: Mixture, options: TrainOptions, start: int) -> Iterator[dict[
         batch_size=options.batch,
         sampler=range(start * options.batch, len(data)),
         num_workers=options.workers,
-        collate_fn=_collate,
+        collate_fn=collate,
         multiprocessing_context="spawn" if options.workers else None,
         prefetch_factor=4 if options.workers else None,
     )
@@ -346,13 +342,6 @@ class _ErrorsAsData(Dataset[dict[str, Tensor] | Vid2kpError]):
             return self.data[number]
         except Vid2kpError as error:
             return error
-
-
-def _collate(samples: list[dict[str, Tensor] | Vid2kpError]) -> dict[str, Tensor] | Vid2kpError:
-    for sample in samples:
-        if isinstance(sample, Vid2kpError):
-            return sample
-    return cast("dict[str, Tensor]", default_collate(samples))
 
 
 def _is_finite(network: nn.Module) -> bool:
