@@ -248,3 +248,33 @@ def test_backgrounds_hold_nobody(tmp_path: Path):
     )
     (crop,) = empty_parts(data, margin=0.0)
     assert crop.shape == (80, 90, 3)
+
+
+def test_an_empty_file_is_no_picture(tmp_path: Path):
+    data = CocoKeypoints(dataset(tmp_path, [person(14)], LSP), tmp_path / "images", INFANT22)
+    (tmp_path / "images" / "a.png").write_bytes(b"")
+    with pytest.raises(AnnotationError, match="id 4 cannot be decoded"):
+        data.load(0)
+
+
+def test_annotations_that_are_nested_too_deep_are_one_line(tmp_path: Path):
+    (tmp_path / "a.json").write_text("[" * 200_000)
+    with pytest.raises(AnnotationError, match="not readable JSON"):
+        CocoKeypoints(tmp_path / "a.json", tmp_path, INFANT22)
+
+
+def test_other_categories_are_passed_over(tmp_path: Path):
+    path = dataset(tmp_path, [person(14), {**person(2), "category_id": 2}], LSP)
+    document = json.loads(path.read_text())
+    document["categories"] += [{"id": 2, "name": "adult", "keypoints": ["nose", "neck"]}, {"id": 3}]
+    document["images"] += [{**document["images"][0], "id": i} for i in (5, 6)]
+    document["annotations"] += [
+        {"image_id": 5, "category_id": 2, "keypoints": [9, 9, 2, 9, 9, 2]},
+        {"image_id": 6, "category_id": 3, "bbox": [1, 1, 5, 5]},
+    ]
+    path.write_text(json.dumps(document))
+    data = CocoKeypoints(path, tmp_path / "images", INFANT22)
+    assert [len(data.load(i).state) for i in range(3)] == [1, 1, 0]
+    adult = data.load(1)
+    assert (adult.state == UNKNOWN).all(), "an adult alone is not nobody"
+    assert adult.boxes[0].tolist() == [0, 0, 120, 80]

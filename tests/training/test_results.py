@@ -43,9 +43,19 @@ def test_pictures_of_one_infant_are_one_cluster(tmp_path: Path) -> None:
     assert [picture.cluster for picture in read.pictures] == ["a", "a", "b", "#4"]
 
 
+def test_an_infant_that_is_null_is_nobody_known(tmp_path: Path) -> None:
+    images = [{"id": i, "infant": None} for i in (1, 2, 3)]
+    people_ = [annotation(body(), image_id=2, infant=None), annotation(body(), image_id=3)]
+    people_[1]["infant"] = "b"
+    read = truth(tmp_path, people_, images=images)
+    assert [picture.cluster for picture in read.pictures] == ["#1", "#2", "b"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"area": -4.0},
+        {"area": float("nan")},
         {"keypoints": [1.0, 2.0]},
         {"keypoints": "no"},
         {"keypoints": [float("nan"), 1.0, 2] * 22},
@@ -125,8 +135,15 @@ def test_the_best_person_comes_first_and_a_missing_score_is_made(tmp_path: Path)
         (None, "does not exist"),
         ("{", "JSON"),
         ("3", "not as COCO keypoint results"),
+        ("{}", "not as COCO keypoint results"),
+        (
+            '[{"image_id": 1, "keypoints": ' + str([1, 2, 1] * 22).replace("2", "NaN") + "}]",
+            "66 finite keypoint",
+        ),
+        ('[{"image_id": 1, "score": NaN, "keypoints": ' + str([1] * 66) + "}]", "finite"),
+        ("[" * 200_000, "JSON"),
         ('["a"]', "not as COCO keypoint results"),
-        ('[{"image_id": 1, "keypoints": [1, 2, 3]}]', "66 keypoint numbers"),
+        ('[{"image_id": 1, "keypoints": [1, 2, 3]}]', "66 finite keypoint numbers"),
         ('[{"image_id": 1}]', "no keypoints"),
         ('[{"image_id": 9, "keypoints": ' + str([0] * 66) + "}]", "do not have"),
     ],

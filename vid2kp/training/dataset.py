@@ -24,6 +24,7 @@ from vid2kp.pose.skeleton import Skeleton
 from vid2kp.training.coco import (
     box_of,
     coco_errors,
+    keypoint_category,
     keypoint_names,
     labelled_points,
     person_needs,
@@ -74,6 +75,8 @@ class CocoKeypoints:
 
     Keypoints are matched by name; what a data set does not have is UNKNOWN. If a picture has one
     person only, others may stand in it unlabelled, so that person's box is the whole picture.
+    Annotations of other categories than the first that names keypoints are passed over; where all
+    people are of such categories, everything is UNKNOWN: the picture is not one of nobody.
 
     Args:
         annotations: the JSON file.
@@ -111,15 +114,21 @@ class CocoKeypoints:
             with coco_errors(f"Image {number}", needs="an id, a file_name, a width and a height"):
                 _check_record(record)
                 self.people[record["id"]] = []
-        dropped = set()
+        dropped, others = set(), set()
+        foreign = _other_categories(document)
         for number, annotation in enumerate(document["annotations"], 1):
             with coco_errors(f"Annotation {number}", needs=person_needs(len(names))):
+                if (category := annotation.get("category_id")) in foreign:
+                    others |= {annotation["image_id"]} if foreign[category] else set()
+                    continue
                 labelled_points(annotation, len(names))
                 box_of(annotation)
                 if annotation.get("teacher_score", 1.0) < min_score:
                     dropped.add(annotation["image_id"])
                 elif annotation["image_id"] in self.people:
                     self.people[annotation["image_id"]].append(annotation)
+        for picture in others & self.people.keys():
+            self.people[picture] = self.people[picture] or [{"image_id": picture}]
         self.records = [r for r in document["images"] if r["id"] not in dropped]
         if not self.records:
             raise AnnotationError(
@@ -188,10 +197,11 @@ class CocoKeypoints:
         flags = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}[
             shrink
         ]
-        image = cv2.imdecode(
-            np.frombuffer(self._bytes(record), np.uint8),
-            flags | cv2.IMREAD_IGNORE_ORIENTATION,
-        )
+        data = np.frombuffer(self._bytes(record), np.uint8)
+        try:
+            image = cv2.imdecode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION)
+        except cv2.error:  # of an empty file, or of one that says it is gigantic
+            image = None
         if image is None:
             raise AnnotationError(
                 f"The picture with the id {record['id']} cannot be decoded.",
@@ -272,6 +282,18 @@ class CocoKeypoints:
             return [0.0, 0.0, float(record["width"]), float(record["height"])]
         x, y, w, h = box
         return [x - 0.15 * w, y - 0.15 * h, x + 1.15 * w, y + 1.15 * h]
+
+
+def _other_categories(document: dict[str, Any]) -> dict[Any, bool]:
+    """Ids of the categories beside that of the keypoints, and whether they have keypoints too."""
+    own = keypoint_category(document).get("id")
+    others = {
+        category.get("id"): bool(category.get("keypoints"))
+        for category in document["categories"]
+        if isinstance(category.get("id"), int | str)
+    }
+    others.pop(own, None)
+    return others
 
 
 def _check_record(record: dict[str, Any]) -> None:

@@ -114,18 +114,15 @@ def read_truth(path: Path) -> Truth:
     with coco_errors("The category of the annotations", needs="an id"):
         category = keypoint_category(document)["id"]
     with coco_errors("An image of the annotation file", needs="an id"):
-        infants = {a.get("image_id"): a["infant"] for a in document["annotations"] if "infant" in a}
+        named = [(a.get("image_id"), a.get("infant")) for a in document["annotations"]]
+        infants = {picture: infant for picture, infant in named if infant is not None}
         pictures = tuple(
-            LabelledPicture(
-                id=record["id"],
-                cluster=str(record.get("infant", infants.get(record["id"], f"#{record['id']}"))),
-                attributes=record,
-            )
+            LabelledPicture(id=record["id"], cluster=_cluster(record, infants), attributes=record)
             for record in document["images"]
         )
         place = {picture.id: i for i, picture in enumerate(pictures)}
     people = []
-    needs = f"a category_id, {person_needs(len(names))}"
+    needs = f"a category_id, an area of 0 or more, {person_needs(len(names))}"
     for number, annotation in enumerate(document["annotations"], 1):
         with coco_errors(f"Annotation {number}", needs=needs):
             if annotation["category_id"] == category and annotation["image_id"] in place:
@@ -136,14 +133,24 @@ def read_truth(path: Path) -> Truth:
     return Truth(names, category, pictures, tuple(people))
 
 
+def _cluster(record: dict[str, Any], infants: dict[Any, Any]) -> str:
+    """Who is in a picture: the infant that it or its annotations name, else nobody else's."""
+    infant = record.get("infant")
+    infant = infants.get(record["id"]) if infant is None else infant
+    return f"#{record['id']}" if infant is None else str(infant)
+
+
 def _labelled_person(annotation: dict[str, Any], picture: int, count: int) -> LabelledPerson:
     points = labelled_points(annotation, count)
     keypoints = np.where(points[:, 2:] > 0, points[:, :2], np.nan)
     x, y, width, height = box_of(annotation) or _box(keypoints)
+    area = float(annotation.get("area") or width * height)
+    if not 0 <= area < math.inf:
+        raise ValueError("An area is below 0 or not finite.")
     return LabelledPerson(
         picture=picture,
         keypoints=keypoints,
-        area=float(annotation.get("area") or width * height),
+        area=area,
         box=(x, y, width, height),
         crowd=bool(annotation.get("iscrowd", False)),
     )
@@ -261,9 +268,14 @@ def read_results(path: Path, truth: Truth) -> list[People]:
     place, count = truth.index(), len(truth.keypoints)
     rows: list[list[tuple[NDArray[np.float32], float]]] = [[] for _ in truth.pictures]
     try:
+        if not isinstance(entries, list):
+            raise TypeError("Results are a list.")
         for entry in entries:
             points = np.asarray(entry["keypoints"], np.float32).reshape(count, 3)
+            points[points[:, 2] == 0] = 0
             score = float(entry.get("score", np.clip(points[:, 2], 0, 1).mean()))
+            if not (np.isfinite(points).all() and math.isfinite(score)):
+                raise ValueError("A result has a number that is not finite.")
             rows[place[entry["image_id"]]].append((points, score))
     except KeyError as error:
         unknown = error.args[0] not in ("keypoints", "image_id")
@@ -276,7 +288,8 @@ def read_results(path: Path, truth: Truth) -> list[People]:
     except (AttributeError, TypeError, ValueError) as error:
         raise AnnotationError(
             "The results file is not as COCO keypoint results are.",
-            hint=f"It is a list of entries with image_id, score and {3 * count} keypoint numbers.",
+            hint=f"It is a list of entries with image_id, score and "
+            f"{3 * count} finite keypoint numbers.",
         ) from error
     return [_people(found, count) for found in rows]
 
