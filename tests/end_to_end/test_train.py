@@ -104,3 +104,22 @@ def test_a_name_that_cannot_be_one_is_told_before_the_training(
     run = vid2kp_here(capsys, *command, tmp_path / "run", "--name", name)
     assert run.returncode == 2 and "A model's name" in run.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_synthetic_pictures_of_another_seed_are_made_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vid2kp.training.synthetic.SIZE", 64)
+    made: list[str] = []
+    for name, seed in (("a", 0), ("b", 1), ("c", 1)):
+        command = ("train", "-o", tmp_path, "--name", name, "--synthetic", "2", "--seed", seed)
+        (tmp_path / "checkpoint.pt").unlink(missing_ok=True)
+        run = vid2kp_here(
+            capsys,
+            *map(str, command),
+            *("--steps", "1", "--batch", "1", "--size", "64", "--workers", "0", "--quiet"),
+            *("--device", "cpu", "--precision", "fp32"),
+        )
+        assert run.returncode == 0, run.stderr
+        made.append((tmp_path / "synthetic" / "annotations.json").read_text())
+    assert made[0] != made[1] == made[2]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 import torch
 
 from vid2kp.pose.skeleton import INFANT22
@@ -120,6 +121,20 @@ def test_images_make_a_coco_data_set(tmp_path: Path):
     assert sample.image.shape == (96, 96, 3) and (sample.state == PRESENT).sum() > 10
     names = json.loads(path.read_text())["categories"][0]["keypoints"]
     assert tuple(names) == INFANT22.keypoints
+
+
+def test_a_set_that_is_being_replaced_has_no_labels(tmp_path: Path):
+    """Killed half way it must not pass for a whole one: old labels would lie on new pictures."""
+    annotations = write_images(tmp_path, count=2, seed=1, size=64)
+    info = json.loads(annotations.read_text())["info"]
+    assert (info["count"], info["seed"], info["size"]) == (2, 1, 64)
+
+    def kill(done: int, _: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_images(tmp_path, count=2, seed=2, size=64, progress=kill)
+    assert not annotations.exists()
 
 
 def test_movement_is_smooth_and_stops_when_still():

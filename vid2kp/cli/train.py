@@ -150,17 +150,19 @@ def _sources(
 def _synthetic(screen: Screen, folder: Path, count: int, seed: int, device: str) -> Source:
     """The synthetic pictures of this run, made if an earlier start has not made them."""
     from vid2kp.training.coco import read_document
-    from vid2kp.training.synthetic import write_images
+    from vid2kp.training.synthetic import SIZE, set_info, write_images
     from vid2kp.training.train import Source
 
     annotations = folder / "annotations.json"
-    if not (annotations.exists() and len(read_document(annotations)["images"]) == count):
+    wanted = set_info(count=count, seed=seed, size=SIZE)
+    if not (annotations.exists() and read_document(annotations).get("info") == wanted):
         with screen.progress("{task.completed:,}/{task.total:,}") as progress:
             task = progress.add_task("rendering pictures", total=count)
             annotations = write_images(
                 folder,
                 count=count,
                 seed=seed,
+                size=SIZE,
                 device=device,
                 progress=lambda done, _: progress.update(task, completed=done),
             )

@@ -29,6 +29,9 @@ from vid2kp.training.postures import LYING_WEIGHTS, random_pose
 from vid2kp.training.scene import Camera, Things, photograph
 from vid2kp.training.textures import Noise
 
+SIZE = 288
+"""Side of the pictures that are made for a training, pixels."""
+
 HIDDEN_DEPTH = 0.085
 """A keypoint is hidden when the surface lies this far (body lengths) before it."""
 
@@ -260,7 +263,7 @@ def write_images(
     *,
     count: int,
     seed: int = 0,
-    size: int = 288,
+    size: int = SIZE,
     backgrounds: list[NDArray[np.uint8]] | None = None,
     device: str = "cpu",
     lying: tuple[float, ...] = LYING_WEIGHTS,
@@ -281,12 +284,13 @@ def write_images(
         progress: called with (done, count).
 
     Returns:
-        The path of the annotations, which are written last.
+        The path of the annotations, which are written last; their ``info`` is `set_info`.
 
     Raises:
         OutputError: the folder cannot be written.
         UsageError: there is no such device.
     """
+    path = folder / "annotations.json"
     with output_errors():
         (folder / "images").mkdir(parents=True, exist_ok=True)
     maker = SyntheticInfants(
@@ -298,6 +302,8 @@ def write_images(
         lying=lying,
         upright=upright,
     )
+    with output_errors():  # now: a run that is killed must not leave old labels on new pictures
+        path.unlink(missing_ok=True)
     together = 1 if device == "cpu" else 128  # one at a time stays within a processor's cache
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -315,14 +321,19 @@ def write_images(
             annotations.append(_annotation(number, keypoints, visibility))
         if progress:
             progress(len(images), count)
-    path = folder / "annotations.json"
     document = {
+        "info": set_info(count=count, seed=seed, size=size),
         "images": images,
         "annotations": annotations,
         "categories": [category_of(maker.skeleton)],
     }
     write_text(path, json.dumps(document))
     return path
+
+
+def set_info(*, count: int, seed: int, size: int) -> dict[str, Any]:
+    """What tells one set of synthetic pictures from another, as its annotations say it."""
+    return {"description": "synthetic infants", "count": count, "seed": seed, "size": size}
 
 
 def _annotation(
