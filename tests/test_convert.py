@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vid2kp.convert import ConvertOptions, convert_video, make_estimator
-from vid2kp.errors import UnreadableVideo
+from vid2kp.errors import UnreadableVideo, UsageError
 from vid2kp.files import fix_folder_times
 from vid2kp.privacy.manifest import COUNTS, LIBRARIES, OPTIONS, read_manifest
 from vid2kp.privacy.verify import verify
@@ -155,6 +155,13 @@ def test_no_frame_touches_a_disk(clip: Path, tmp_path: Path):
     assert sum(p.stat().st_size for p in (out / PSEUDONYM).iterdir()) < 20 * 240 * 180 / 4, (
         "less than a quarter of a byte per pixel of the source"
     )
+
+
+@pytest.mark.parametrize("name", ["start", "duration"])
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), -1.0])
+def test_what_is_no_time_is_refused_at_once(name: str, seconds: float) -> None:
+    with pytest.raises(UsageError, match=f"The {name} is no time. Give seconds"):
+        ConvertOptions(**{name: seconds})
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vid2kp.ahead import run_ahead
 from vid2kp.files import replacing_folder
-from vid2kp.privacy.manifest import write_manifest
+from vid2kp.privacy.manifest import OPTIONS, write_manifest
 from vid2kp.privacy.profile import Body, Concealer, Profile, TicksFromZero
 from vid2kp.record import Counts, FirstPass, Status, footer_of, judge, manifest_of
 from vid2kp.render.skeleton_video import RenderOptions, render_video
@@ -65,6 +65,9 @@ class ConvertOptions:
         drop_face: give no eyes and ears; see `vid2kp.privacy.profile.Profile` for these three.
         normalise: give positions in torso lengths, not in pixels of the picture.
         relative_only: give positions from the infant's mid hip, not from the picture's corner.
+
+    Raises:
+        UsageError: the start or the duration is no time.
     """
 
     model: str = "infant-lite"
@@ -81,6 +84,14 @@ class ConvertOptions:
     drop_face: bool = False
     normalise: bool = False
     relative_only: bool = False
+
+    def __post_init__(self) -> None:
+        _ = self.reading  # refuses what is no time
+
+    @property
+    def reading(self) -> ReadOptions:
+        """Which part of the video is read."""
+        return ReadOptions(start=self.start, duration=self.duration)
 
     @property
     def profile(self) -> Profile:
@@ -184,7 +195,7 @@ def convert_video(
         first = read_video(
             source,
             lambda reader: _watch(reader, spool, estimator, options, progress),
-            options=ReadOptions(start=options.start, duration=options.duration),
+            options=options.reading,
         )
         footer = footer_of(first, estimator, options.profile)
         frames = first.summary.frames
@@ -378,18 +389,6 @@ def _named(spooled: SpooledFrame, choice: Choice) -> dict[str, Pose]:
 
 def _effective(options: ConvertOptions, estimator: Estimator) -> dict[str, Scalar]:
     """The options that can change a deliverable, for the manifest."""
-    effective: dict[str, Scalar] = {
-        "clean": options.clean,
-        "drop_face": options.drop_face,
-        "normalise": options.normalise,
-        "people": options.people,
-        "precision": estimator.precision,
-        "relative_only": options.relative_only,
-        "rotate": options.rotate,
-        "start": options.start,
-        "video": options.video,
-        "zoom": "auto" if options.zooms else "off",
-    }
-    if options.duration is not None:
-        effective["duration"] = options.duration
-    return effective
+    effective = {name: value for name, value in asdict(options).items() if name in OPTIONS}
+    effective |= {"precision": estimator.precision, "zoom": "auto" if options.zooms else "off"}
+    return {name: value for name, value in sorted(effective.items()) if value is not None}

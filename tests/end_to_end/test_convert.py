@@ -102,6 +102,9 @@ def test_a_dry_run_makes_nothing(
         ["--shard", "3/2"],
         ["--model", "no-such-model"],
         ["--device", "abacus"],
+        ["--start", "inf"],
+        ["--duration", "inf"],
+        ["--start", "nan"],
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_done(

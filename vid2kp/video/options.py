@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from vid2kp.errors import UsageError
 from vid2kp.video.container import MAX_PIXELS
 from vid2kp.video.timing import TimeRule
 
@@ -18,6 +20,9 @@ class ReadOptions:
         max_pixels: larger coded pictures are refused.
         times: how times are found; the reader asks for another rule itself (`DecodeRestart`).
         seek: whether a late start may be reached by seeking; likewise.
+
+    Raises:
+        UsageError: the start or the duration is no time.
     """
 
     start: float = 0.0
@@ -25,6 +30,13 @@ class ReadOptions:
     max_pixels: int = MAX_PIXELS
     times: TimeRule = "pts"
     seek: bool = True
+
+    def __post_init__(self) -> None:
+        # Written so that what is no number is refused as well.
+        if not 0 <= self.start < math.inf:
+            raise UsageError("The start is no time.", hint="Give seconds, from 0 on.")
+        if self.duration is not None and not 0 < self.duration < math.inf:
+            raise UsageError("The duration is no time.", hint="Give seconds; without, all is read.")
 
 
 class DecodeRestart(Exception):
