@@ -14,7 +14,7 @@ from people import footer, moving_infant, write_people
 from reported import CROWDED, FINE, UNEVEN, UNREADABLE, row_of, write_run
 
 from vid2kp.errors import UsageError
-from vid2kp.files import EPOCH
+from vid2kp.files import EPOCH, fix_time
 from vid2kp.pose.skeleton import INFANT22
 from vid2kp.privacy.html_check import check_html
 from vid2kp.privacy.manifest import NOTICE
@@ -88,6 +88,15 @@ def test_the_page_passes_the_verifier_and_tells_no_time(out: Path) -> None:
 def test_the_same_results_give_the_same_bytes(out: Path) -> None:
     first = write_report(out).read_bytes()
     assert write_report(out, out.parent / "again.html").read_bytes() == first
+
+
+def test_an_index_that_took_the_place_of_another_is_seen(out: Path) -> None:
+    """The system gives the number of a file that was removed to the next one."""
+    before = report._state(out)
+    index = out / INDEX_FILE
+    index.write_bytes(index.read_bytes())
+    fix_time(index)
+    assert report._state(out) != before
 
 
 def test_everything_a_reader_needs_is_in_the_page(out: Path) -> None:

@@ -57,14 +57,16 @@ def write_report(
     return target
 
 
-def _state(folder: Path) -> int:
+def _state(folder: Path) -> tuple[int, int, int]:
     """Changes whenever the index is written."""
     try:
-        return (folder / INDEX_FILE).stat().st_ino
+        status = (folder / INDEX_FILE).stat()
     except OSError:
         raise UsageError(
             "There is no index of results in the folder.", hint="Give the folder of convert's -o."
         ) from None
+    # The number of a file that was replaced is given out again; its time is the fixed one.
+    return status.st_ino, status.st_ctime_ns, status.st_size
 
 
 def report_text(folder: Path, videos: Collection[str], progress: Callable[[int], None]) -> str:
