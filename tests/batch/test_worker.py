@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
+from typing import cast
 
 import av
 import cv2
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
-from vid2kp.batch.worker import describe
+from vid2kp.batch.pool import cause_of_death
+from vid2kp.batch.worker import _warm_up, describe
 from vid2kp.errors import OutputError, UnreadableVideo
 from vid2kp.files import output_errors
+from vid2kp.pose.estimate import Estimator
+from vid2kp.privacy.manifest import REASON
 
 
 def raised(error: Exception) -> Exception:
@@ -65,6 +73,34 @@ def test_a_disk_that_takes_no_more_is_recognised(number: int, full: bool) -> Non
     with pytest.raises(OutputError) as told, output_errors():
         raise error
     assert [describe(one).disk_full for one in (error, told.value)] == [full, full]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("sign", ["SIGTERM", "SIGINT", "SIGHUP", "SIGSEGV"])
+def test_a_signal_that_somebody_sends_is_not_the_fault_of_the_video(sign: str) -> None:
+    said = cause_of_death(-signal.Signals[sign])
+    assert sign in said
+    assert REASON.fullmatch(said)
+    assert ("decoder" in said) == (sign == "SIGSEGV")
+    assert ("from outside" in said) == (sign != "SIGSEGV")
+
+
+class _Counting:
+    """An estimator that says how many pictures it is given at once."""
+
+    batch_size = 100_000
+    device = torch.device("cpu")
+    lanes = SimpleNamespace(count=8)
+    card = SimpleNamespace(input_size=8)
+
+    def find(self, inputs: NDArray[np.uint8]) -> None:
+        self.count = len(inputs)
+
+
+def test_the_first_pictures_are_no_more_than_are_ever_looked_at_together() -> None:
+    estimator = _Counting()
+    _warm_up(cast(Estimator, estimator))
+    assert estimator.count == 16
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is kept on Linux alone")

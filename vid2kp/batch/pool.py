@@ -33,6 +33,8 @@ from vid2kp.errors import Vid2kpError
 _START_SECONDS: Final = 600.0
 _MAX_FAILED_STARTS: Final = 3
 _ANY_GPU: Final = ("auto", "cuda")
+_WISHES: Final = ("SIGTERM", "SIGINT", "SIGHUP")
+"""Signals that somebody sends; what is wrong with a video ends a process otherwise."""
 
 _CONTEXT = multiprocessing.get_context("spawn")
 
@@ -248,13 +250,7 @@ class _Worker:
         if self.refusal is not None:
             return self.refusal.reason
         self.process.join()
-        code = self.process.exitcode or 0
-        if code >= 0:
-            return f"Its process ended with code {code}; see the private log."
-        name = signal.Signals(-code).name
-        if name == "SIGKILL":
-            return "The system ended its process (SIGKILL), most likely for lack of memory."
-        return f"Its process crashed ({name}), most likely in the decoder."
+        return cause_of_death(self.process.exitcode or 0)
 
     def diary_end(self) -> str:
         """The last that its libraries said."""
@@ -267,6 +263,18 @@ class _Worker:
         self.process.close()
         self._tasks.close()
         self.reports.close()
+
+
+def cause_of_death(code: int) -> str:
+    """Why a process ended, in words for the user, by its exit code: below 0 that is a signal."""
+    if code >= 0:
+        return f"Its process ended with code {code}; see the private log."
+    name = signal.Signals(-code).name
+    if name in _WISHES:
+        return f"Its process was ended from outside ({name})."
+    if name == "SIGKILL":
+        return "The system ended its process (SIGKILL), most likely for lack of memory."
+    return f"Its process crashed ({name}), most likely in the decoder."
 
 
 def available_cores() -> int:

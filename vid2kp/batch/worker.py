@@ -249,9 +249,12 @@ def _warm_up(estimator: Estimator) -> None:
     import numpy as np
 
     import vid2kp.pose.watch  # noqa: F401
+    from vid2kp.pose.zoom import ZoomOptions
 
     size = estimator.card.input_size
     count = estimator.batch_size * (estimator.lanes.count if estimator.device.type == "cpu" else 1)
+    # However large the batches may be: more frames than a chunk are never looked at together.
+    count = min(count, ZoomOptions().chunk)
     estimator.find(np.full((count, size, size, 3), 128, np.uint8))
 
 
