@@ -174,11 +174,11 @@ def _is_delivery(event: dict[str, Any]) -> bool:
     return event["event"] == "finished" and event["status"] not in ("failed", "unreadable")
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
+def _contents(folder: Path) -> dict[str, bytes | None]:
+    """Every file with its bytes, and every folder, hidden and empty ones too."""
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")
-        if path.is_file()
     }
 
 

@@ -71,6 +71,11 @@ class Materials:
     options: ConvertOptions
 
 
+def names(folder: Path) -> set[str]:
+    """Everything below a folder, hidden and empty folders too."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, hidden ones too."""
     return {

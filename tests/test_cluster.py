@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from batches import contents, log, make_key, make_model, make_videos
+from batches import contents, log, make_key, make_model, make_videos, names
 
 from vid2kp.cluster import ray_crew
 from vid2kp.cluster.site import make_folder
@@ -106,6 +106,7 @@ def test_actors_give_the_same_bytes_though_one_is_killed(folder: Path, undisturb
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, killed) == (1, True), errors
     assert contents(out) == contents(undisturbed)
+    assert names(out) == names(undisturbed)
     assert addresses, "Ray should listen somewhere"
     assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}, addresses
     finished = log(out, "finished")

@@ -9,6 +9,7 @@ further than the first pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -174,6 +175,7 @@ def convert_video(
     options: ConvertOptions,
     key_id: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    replacing: Callable[[Path], AbstractContextManager[Path]] = replacing_folder,
 ) -> VideoResult:
     """Converts one video; the folder appears when all its deliverables are complete.
 
@@ -186,12 +188,13 @@ def convert_video(
         key_id: of the key that the pseudonym was derived from, None for a random one.
         progress: called with (frames read, frames expected or None), and over and over with the
             same numbers while the deliverables are written: a sign of life.
+        replacing: gives the folder to write to, see `replacing_folder`.
 
     Raises:
         UnreadableVideo: nothing in the file can be decoded as video.
         OutputError: the deliverables cannot be written.
     """
-    with replacing_folder(folder) as part, Spool(part, keypoints=len(estimator.skeleton)) as spool:
+    with replacing(folder) as part, Spool(part, keypoints=len(estimator.skeleton)) as spool:
         first = read_video(
             source,
             lambda reader: _watch(reader, spool, estimator, options, progress),

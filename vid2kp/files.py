@@ -10,7 +10,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,11 +57,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
+def replacing_folder(
+    folder: Path, *, word: str = "", check: Callable[[], None] = lambda: None
+) -> Iterator[Path]:
     """Gives a temporary folder beside ``folder``; on success it becomes ``folder``.
 
     Args:
         folder: appears, whole, when the block ends without an error. An older one is replaced.
+        word: stands in the temporary name, for `parts_of`.
+        check: called when the folder is about to appear; it does not if this raises.
 
     Yields:
         the folder to write to. When the block raises, it is removed and ``folder`` is as it was.
@@ -70,15 +74,15 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         OutputError: the folder above is missing, full or read-only.
     """
     folder = Path(folder)
-    part, old = (
-        folder.with_name(f".{folder.name}.{secrets.token_hex(6)}{PART_SUFFIX}") for _ in range(2)
-    )
+    name = f".{folder.name}.{word}." if word else f".{folder.name}."
+    part, old = (folder.with_name(f"{name}{secrets.token_hex(6)}{PART_SUFFIX}") for _ in range(2))
     try:
         with output_errors():
             part.mkdir(parents=True)
         yield part
         with output_errors():
             fix_folder_times(part)
+            check()
             if folder.exists():
                 folder.replace(old)
             part.replace(folder)
@@ -87,6 +91,17 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def parts_of(folder: Path, word: str = "") -> dict[Path, str]:
+    """What `replacing_folder` has begun for a folder and not ended, each with its word.
+
+    Args:
+        folder: as given to `replacing_folder`.
+        word: only those with this word.
+    """
+    name = f".{folder.name}.{word}." if word else f".{folder.name}."
+    return {part: part.name.split(".")[2] for part in folder.parent.glob(f"{name}*{PART_SUFFIX}")}
 
 
 @contextmanager

@@ -29,9 +29,9 @@ def test_a_claim_has_one_owner(tmp_path: Path) -> None:
         assert one.claim("video")
         assert not two.claim("video")
         two.release("video")  # not its own
-        assert two.is_held("video")
+        assert one.of("video").is_kept
         one.release("video")
-        assert not two.is_held("video")
+        assert not one.of("video").is_kept
         assert two.claim("video")
 
 
@@ -41,7 +41,6 @@ def test_a_run_that_ended_leaves_nothing(tmp_path: Path) -> None:
         one.diary.with_name(f"{one.diary.name}.0.log").write_text("words")
     assert not list((tmp_path / RUNS_FOLDER).iterdir())
     with open_claims(tmp_path) as two:
-        assert not two.is_held("left behind")
         assert two.claim("left behind")
 
 
@@ -66,6 +65,7 @@ def test_a_run_on_another_machine_lives_as_long_as_its_heart_beats(
         silent = there.stat().st_mtime - STALE_SECONDS - 1
         os.utime(there, (silent, silent))
         assert here.claim("video")
+        assert here.inherited == {"video"}
 
 
 def test_a_claim_without_an_owner_gets_old(tmp_path: Path) -> None:
@@ -100,9 +100,10 @@ def test_of_many_that_take_a_dead_claim_one_succeeds(tmp_path: Path) -> None:
     assert sorted(video for video, _ in owners) == list(range(20))
 
 
-def test_a_run_whose_file_was_removed_makes_it_again(tmp_path: Path) -> None:
+def test_a_run_that_was_taken_for_dead_makes_its_file_again(tmp_path: Path) -> None:
     with open_claims(tmp_path) as claims:
         file = tmp_path / RUNS_FOLDER / f"{claims.run}.json"
+        before = file.read_bytes()
         file.unlink()
         claims.touch()
-        assert file.exists()
+        assert file.read_bytes() == before

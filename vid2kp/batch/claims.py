@@ -2,8 +2,8 @@
 
 Each run keeps a file alive by touching it; a claim is a file that only one process can create and
 that names its run. A run that is dead, or has been silent for long, loses its claims to whoever
-comes next. Should two ever hold one video (a machine that slept), both write the same bytes and
-the folder of the video changes hands in one step, so nothing is harmed.
+comes next. Should it only have slept, it finds that out before it publishes, removes or records
+anything, and waits for what the other makes of the video.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,12 +36,31 @@ _ASK_AGAIN_SECONDS: Final = 2.0
 _SAME_BIRTH_SECONDS: Final = 5.0
 
 
+@dataclass(frozen=True)
+class Claim:
+    """That a run has taken a video: the path of the claim, and the run's word."""
+
+    path: Path
+    run: str
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the video is still the run's own.
+
+        Raises:
+            OutputError: the private folder cannot be read.
+        """
+        with output_errors():
+            return _text(self.path) == self.run
+
+
 class Claims:
     """The claims of one run; use `open_claims`.
 
     Attributes:
         run: the word that stands for this run.
         diary: a path whose name, made longer, may be used for files that end with the run.
+        inherited: videos that were a dead run's before.
     """
 
     def __init__(self, private: Path, run: str) -> None:
@@ -48,11 +68,12 @@ class Claims:
         self._claims = private / CLAIMS_FOLDER
         self._runs = private / RUNS_FOLDER
         self.diary = self._runs / run
+        self.inherited: set[str] = set()
         self._asked: dict[str, tuple[float, bool]] = {}
         with output_errors():
             self._claims.mkdir(mode=0o700, exist_ok=True)
             self._runs.mkdir(mode=0o700, exist_ok=True)
-            _create(self._file_of(run), json.dumps(this_process()))
+            self.touch()
             self._forget_dead_runs()
 
     def claim(self, pseudonym: str) -> bool:
@@ -72,21 +93,29 @@ class Claims:
                 return self._take_over(path, owner)
             return owner == self.run
 
+    def of(self, pseudonym: str) -> Claim:
+        """The claim of this run to a video, kept or not."""
+        return Claim(self._claims / pseudonym, self.run)
+
     def release(self, pseudonym: str) -> None:
         """Gives a video back, done or not."""
-        path = self._claims / pseudonym
-        if _text(path) == self.run:
-            path.unlink(missing_ok=True)
+        claim = self.of(pseudonym)
+        if claim.is_kept:
+            claim.path.unlink(missing_ok=True)
 
-    def is_held(self, pseudonym: str) -> bool:
-        """Whether a living run, this one included, has the video."""
-        path = self._claims / pseudonym
-        owner = _text(path)
-        return owner is not None and not self._is_stale(path, owner)
+    def is_dead(self, run: str) -> bool:
+        """Whether a run has ended, or has been silent for long."""
+        at, dead = self._asked.get(run, (-math.inf, False))
+        if time.monotonic() - at > _ASK_AGAIN_SECONDS:
+            dead = self._is_dead(run)
+            self._asked[run] = (time.monotonic(), dead)
+        return dead
 
     def touch(self) -> None:
-        """Shows that this run is alive."""
-        self._file_of(self.run).touch()
+        """Shows that this run is alive, also where somebody took it for dead and forgot it."""
+        file = self._file_of(self.run)
+        if not _create(file, json.dumps(this_process())):
+            file.touch()
 
     def close(self) -> None:
         """Ends the run; claims that it still holds are free."""
@@ -108,11 +137,7 @@ class Claims:
         if not owner:
             # Its process died, or lost the disk, between creating the file and writing it.
             return self._silent(path) > STALE_SECONDS
-        at, dead = self._asked.get(owner, (-math.inf, False))
-        if time.monotonic() - at > _ASK_AGAIN_SECONDS:
-            dead = self._is_dead(owner)
-            self._asked[owner] = (time.monotonic(), dead)
-        return dead
+        return self.is_dead(owner)
 
     def _take_over(self, path: Path, owner: str) -> bool:
         """Replaces the claim of a dead run; True for the one process that succeeds."""
@@ -127,6 +152,7 @@ class Claims:
             mine = path.with_name(f".{path.name}.{self.run}")
             _create(mine, self.run)
             mine.replace(path)
+            self.inherited.add(path.name)
             return True
         finally:
             lock.unlink(missing_ok=True)
@@ -227,7 +253,10 @@ def is_gone(process: dict[str, Any]) -> bool:
     if process.get("machine") != _machine():
         return False
     try:
-        born = psutil.Process(process["pid"]).create_time()
+        there = psutil.Process(process["pid"])
+        if there.status() == psutil.STATUS_ZOMBIE:  # ended, and nobody has asked how
+            return True
+        born = there.create_time()
     except psutil.NoSuchProcess:
         return True
     except psutil.Error:

@@ -10,20 +10,23 @@ import contextlib
 import faulthandler
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from vid2kp.batch.claims import Claim
 from vid2kp.convert import ConvertOptions, VideoResult, convert_video, make_estimator
-from vid2kp.errors import ModelError, UnreadableVideo, UsageError, Vid2kpError
-from vid2kp.files import is_of_full_disk
+from vid2kp.errors import ModelError, OutputError, UnreadableVideo, UsageError, Vid2kpError
+from vid2kp.files import is_of_full_disk, parts_of, replacing_folder
 from vid2kp.privacy.harden import forbid_core_files
 
 if TYPE_CHECKING:
@@ -66,12 +69,28 @@ class Task:
     """One video to convert: its source, the folder of its deliverables and its pseudonym.
 
     `key_id` tells the key that the pseudonym was derived from; None for a random pseudonym.
+    `claim` is what the run has taken it with; None where it is nobody else's.
     """
 
     source: Path
     folder: Path
     pseudonym: str
     key_id: str | None = None
+    claim: Claim | None = None
+
+    def replacing(self, folder: Path) -> AbstractContextManager[Path]:
+        """`replacing_folder` under the name of the run, as long as the video is its own."""
+        run = self.claim.run if self.claim else ""
+        return replacing_folder(folder, word=run, check=self._check)
+
+    def remove_parts(self) -> None:
+        """Removes what the run has begun of the deliverables, when nobody works on them."""
+        for part in parts_of(self.folder, self.claim.run) if self.claim else ():
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _check(self) -> None:
+        if self.claim and not self.claim.is_kept:
+            raise OutputError("Another run has taken the video over.")
 
 
 @dataclass(frozen=True)
@@ -192,6 +211,7 @@ def convert_task(
             options=options,
             key_id=task.key_id,
             progress=_throttled(lambda done, total: report(Frames(done, total))),
+            replacing=task.replacing,
         )
     except Exception as error:
         return describe(error)

@@ -20,7 +20,7 @@ from vid2kp.batch.options import Kind, Progress, ProgressCallback
 from vid2kp.batch.worker import Failure, Frames, Task
 from vid2kp.convert import VideoResult
 from vid2kp.errors import OutputError, PrivacyError
-from vid2kp.files import PART_SUFFIX, fix_time, is_of_full_disk
+from vid2kp.files import PART_SUFFIX, fix_time, is_of_full_disk, parts_of
 from vid2kp.privacy.manifest import REASON, read_manifest
 from vid2kp.privacy.pseudonym import PSEUDONYM, Links
 from vid2kp.tracks.index import write_index
@@ -108,6 +108,7 @@ class Workload:
         self._progress = progress
         self._begun = time.time()
         self._attempts: dict[str, _Attempt] = {}
+        self._elsewhere: list[Source] = []  # another run has them
         self._results: dict[Source, VideoResult] = {}
         self._pseudonyms: dict[Source, str] = {}
 
@@ -126,28 +127,29 @@ class Workload:
         self._tell("ready")
         self._remove_leftovers()
         self._issue_pseudonyms()
-        todo, elsewhere = deque(self._ordered()), list[Source]()
-        looked = time.monotonic()
-        while todo or elsewhere or self._pool.busy:
+        todo, looked = deque(self._ordered()), time.monotonic()
+        while todo or self._elsewhere or self._pool.busy:
             while todo and self._pool.busy < self._pool.jobs:
                 source = todo.popleft()
                 if not self._take_up(source):
-                    elsewhere.append(source)
+                    self._elsewhere.append(source)
             if self._pool.busy:
                 for event in self._pool.events(_POLL_SECONDS):
                     self._heed(event)
-            elif elsewhere and not todo:
+            elif self._elsewhere and not todo:
                 self._tell("waiting")
                 time.sleep(_POLL_SECONDS)
             if not todo and time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
-                todo, elsewhere, looked = deque(elsewhere), [], time.monotonic()
+                todo, looked = deque(self._elsewhere), time.monotonic()
+                self._elsewhere.clear()
+        self._remove_leftovers()
 
     def abandon(self) -> None:
         """Gives up what the workers are at, and leaves no trace of it."""
         tasks = self._pool.tasks
         self._pool.close()
         for task in tasks:
-            self._remove_parts(task.pseudonym)
+            task.remove_parts()
             self._claims.release(task.pseudonym)
 
     def write_index(self) -> None:
@@ -210,8 +212,10 @@ class Workload:
         self._ledger.log("started", pseudonym=pseudonym, source=source.path)
         self._attempts[pseudonym] = _Attempt(source, fingerprint)
         self._tell("started", pseudonym)
-        folder = self._out / pseudonym
-        self._pool.give(Task(source.path, folder, pseudonym, self._links.key_id))
+        if pseudonym in self._claims.inherited:
+            self._remove_dead_parts(pseudonym)
+        folder, claim = self._out / pseudonym, self._claims.of(pseudonym)
+        self._pool.give(Task(source.path, folder, pseudonym, self._links.key_id, claim))
         return True
 
     def _was_done(self, source: Source, pseudonym: str, fingerprint: Fingerprint | None) -> bool:
@@ -248,6 +252,9 @@ class Workload:
         """Records what became of a video, and only then gives it back."""
         pseudonym, outcome = event.task.pseudonym, event.outcome
         attempt = self._attempts.pop(pseudonym)
+        if not self._claims.of(pseudonym).is_kept:
+            self._leave(event.task, attempt)
+            return
         facts: dict[str, Any] = {}
         if isinstance(outcome, VideoResult):
             try:
@@ -255,7 +262,7 @@ class Workload:
             except (OSError, PrivacyError):
                 outcome = Failure("failed", _TAKEN_AWAY, traceback.format_exc())
         if isinstance(outcome, Failure):
-            self._remove_parts(pseudonym)
+            event.task.remove_parts()
             self.disk_full |= outcome.disk_full
         record = Record(
             pseudonym=pseudonym,
@@ -281,6 +288,14 @@ class Workload:
             self._claims.release(pseudonym)
         self._settle("finished", attempt.source, record)
 
+    def _leave(self, task: Task, attempt: _Attempt) -> None:
+        """Leaves a video to the run that took it over, this one having seemed dead."""
+        task.remove_parts()
+        with self._heeding_disk():
+            source = attempt.source.path
+            self._ledger.log("taken over", pseudonym=task.pseudonym, source=source)
+        self._elsewhere.append(attempt.source)
+
     @contextlib.contextmanager
     def _heeding_disk(self) -> Iterator[None]:
         """A disk that takes no more ends the giving out of videos, not the run."""
@@ -294,16 +309,23 @@ class Workload:
     # -- what a dead process left -------------------------------------------------------------
 
     def _remove_leftovers(self) -> None:
+        """Removes what dead runs left, and what somebody killed with this one's workers left."""
         for part in self._out.glob(f".*{PART_SUFFIX}"):
             pseudonym = part.name.split(".")[1]
             if not PSEUDONYM.fullmatch(pseudonym):
                 _remove_if_old(part)
-            elif not self._claims.is_held(pseudonym):
-                shutil.rmtree(part, ignore_errors=True)
+                continue
+            # A run that only sleeps must find that the video is no longer its own.
+            with contextlib.suppress(OutputError):
+                if self._claims.claim(pseudonym):
+                    self._remove_dead_parts(pseudonym)
+                    self._claims.release(pseudonym)
 
-    def _remove_parts(self, pseudonym: str) -> None:
-        for part in self._out.glob(f".{pseudonym}.*{PART_SUFFIX}"):
-            shutil.rmtree(part, ignore_errors=True)
+    def _remove_dead_parts(self, pseudonym: str) -> None:
+        """Removes what nobody will finish of a video that this run has, before it begins it."""
+        for part, run in parts_of(self._out / pseudonym).items():
+            if run == self._claims.run or self._claims.is_dead(run):
+                shutil.rmtree(part, ignore_errors=True)
 
     def _tell(
         self,

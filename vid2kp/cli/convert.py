@@ -198,7 +198,7 @@ def _shown(screen: Screen) -> Iterator[ProgressCallback]:
                 rate=rate,
                 left=left,
             )
-            if event.kind == "started":
+            if event.kind == "started" and event.pseudonym not in videos:
                 videos[event.pseudonym] = display.add_task(
                     f"  {event.pseudonym[:8]}…", total=event.frames_expected, count="", rate=""
                 )

@@ -41,6 +41,8 @@ class Pace:
         elif event.kind == "finished" and self._parts.pop(name, None) is not None:
             self._converted += 1
             self._frames[name] = event.result.frames if event.result else 0
+        elif event.kind == "skipped":  # it may have been under way here, until another took it
+            self._parts.pop(name, None)
 
     @property
     def rate(self) -> float:

@@ -278,4 +278,5 @@ class RayCrew(Crew):
         if final or deaths >= _MAX_DEATHS:
             yield Ended(actor.task, Failure("failed", reason, end_of_diary(actor.diary)))
         else:
+            actor.task.remove_parts()
             self.give(actor.task)
