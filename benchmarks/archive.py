@@ -21,7 +21,7 @@ import psutil
 from numpy.typing import NDArray
 
 from vid2kp.batch import BatchOptions, BatchResult, run
-from vid2kp.batch.crew import Crew, CrewOptions, Ended, Moved
+from vid2kp.batch.crew import Crew, CrewOptions, Ended, Event
 from vid2kp.batch.discovery import find_sources
 from vid2kp.batch.worker import Ready, Task
 from vid2kp.convert import ConvertOptions, VideoResult
@@ -65,9 +65,9 @@ class IdleCrew(Crew):
         """Takes a video."""
         self._given.append(task)
 
-    def events(self, timeout: float) -> list[Ended | Moved]:
+    def events(self, timeout: float) -> list[Event]:
         """Delivers what was given."""
-        events: list[Ended | Moved] = [Ended(task, _deliver(task)) for task in self._given]
+        events: list[Event] = [Ended(task, _deliver(task)) for task in self._given]
         self._given = []
         return events
 

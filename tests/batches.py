@@ -20,13 +20,13 @@ from vid2kp.pose.weights import save_model
 LONG_FRAMES = 48
 
 
-def make_model(path: Path) -> Path:
+def make_model(path: Path, *, seed: int = 2) -> Path:
     """A network that sees somebody in any clip.
 
     Its random confidence maps are loud, and its part affinity fields point down and to the right
     everywhere, so that whatever peaks lie that way from each other are a limb.
     """
-    torch.manual_seed(2)
+    torch.manual_seed(seed)
     network = Lite(SKELETONS["coco18"], width=16)
     confidence, affinity = network.stage2[1].confidence[-1], network.stage2[1].affinity[-1]
     with torch.no_grad():

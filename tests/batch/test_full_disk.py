@@ -15,10 +15,10 @@ import pytest
 from batches import Materials
 
 from vid2kp.batch import BatchOptions, run
-from vid2kp.batch.crew import Ended, Moved
+from vid2kp.batch.crew import Ended, Event
 from vid2kp.batch.ledger import Ledger, Record
 from vid2kp.batch.pool import Pool
-from vid2kp.batch.run import DISK_FULL
+from vid2kp.batch.run import CUT_SHORT
 from vid2kp.batch.worker import describe
 from vid2kp.files import output_errors
 from vid2kp.tracks.index import read_index
@@ -43,12 +43,12 @@ class Filling(Pool):
     over = 0
     full_at = 2
 
-    def events(self, timeout: float) -> list[Ended | Moved]:
+    def events(self, timeout: float) -> list[Event]:
         return [self._filled(event) for event in super().events(timeout)]
 
-    def _filled(self, event: Ended | Moved) -> Ended | Moved:
+    def _filled(self, event: Event) -> Event:
         self.over += isinstance(event, Ended)
-        if isinstance(event, Moved) or self.over != self.full_at:
+        if not isinstance(event, Ended) or self.over != self.full_at:
             return event
         shutil.rmtree(event.task.folder)
         return replace(event, outcome=describe(no_space()))
@@ -59,7 +59,7 @@ def test_no_video_is_begun_after_one_that_found_the_disk_full(
 ) -> None:
     call = ([make_copies(materials, tmp_path / "videos", 4)], tmp_path / "out")
     result = run(*call, options=materials.options, batch=BATCH, crew=Filling)
-    assert result.exit_code == DISK_FULL
+    assert result.exit_code == CUT_SHORT
     assert [bool(one.folder) for one in result.results] == [True, False]
     assert any("2 videos were not begun" in note for note in result.notes)
     assert read_index(result.folder / "index.parquet").num_rows == 2
@@ -79,7 +79,7 @@ def test_where_the_disk_was_full_at_once_not_every_video_was_tried(
     videos = make_copies(materials, tmp_path / "videos", 2)
     call = ([videos], tmp_path / "out")
     result = run(*call, options=materials.options, batch=BATCH, crew=Filled)
-    assert (result.exit_code, len(result.results)) == (DISK_FULL, 1)
+    assert (result.exit_code, len(result.results)) == (CUT_SHORT, 1)
 
 
 def test_a_private_folder_that_takes_no_more_ends_the_run_alike(
@@ -92,7 +92,7 @@ def test_a_private_folder_that_takes_no_more_ends_the_run_alike(
     monkeypatch.setattr(Ledger, "keep", keep)
     videos = make_copies(materials, tmp_path / "videos", 3)
     result = run([videos], tmp_path / "out", options=materials.options, batch=BATCH)
-    assert (result.exit_code, len(result.results)) == (DISK_FULL, 1)
+    assert (result.exit_code, len(result.results)) == (CUT_SHORT, 1)
     assert any("2 videos were not begun" in note for note in result.notes)
     assert not list((result.private / "claims").iterdir())
 
@@ -118,7 +118,7 @@ def test_a_disk_that_is_really_full_is_survived(materials: Materials, tmp_path: 
         result = run([videos], disk / "out", options=materials.options, batch=BATCH)
         whole = [one for one in result.results if one.folder]
         assert 0 < len(whole) < len(result.results) < 12
-        assert result.exit_code == DISK_FULL
+        assert result.exit_code == CUT_SHORT
         assert any("The disk of the output folder is full" in note for note in result.notes)
         (full,) = (one for one in result.results if not one.folder)
         assert "No space left on device" in full.reason

@@ -17,7 +17,7 @@ from batches import LONG_FRAMES, Materials, contents, log, start_process
 from media import Clip, make
 
 from vid2kp.batch import BatchOptions, BatchResult, Progress, run
-from vid2kp.batch.crew import Ended, Moved
+from vid2kp.batch.crew import Ended, Event
 from vid2kp.batch.pool import Pool
 from vid2kp.batch.run import SOME_FAILED, _way
 from vid2kp.batch.worker import Ready
@@ -163,7 +163,7 @@ class Thief(Pool):
 
     stolen = ""
 
-    def events(self, timeout: float) -> list[Ended | Moved]:
+    def events(self, timeout: float) -> list[Event]:
         events = super().events(timeout)
         for task in (event.task for event in events if isinstance(event, Ended)):
             self.stolen = self.stolen or task.pseudonym

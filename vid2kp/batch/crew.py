@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from vid2kp.batch.worker import Failure, Frames, Ready, Task
 from vid2kp.convert import ConvertOptions, VideoResult
+
+if TYPE_CHECKING:
+    from vid2kp.pose.estimate import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,39 @@ class Moved:
 
     task: Task
     frames: Frames
+
+
+@dataclass(frozen=True)
+class Halted:
+    """A worker cannot work as the first one does, so that the run must end; its video is not begun.
+
+    Attributes:
+        task: the video.
+        reason: a sentence for the user.
+    """
+
+    task: Task
+    reason: str
+
+
+Event = Ended | Moved | Halted
+
+
+def difference(first: Ready, later: Ready) -> str:
+    """Why what a later worker makes would be something else; "" where it is the same."""
+    if later.model_sha256 != first.model_sha256:
+        return (
+            "The model of a worker is not the one that the run began with: its file was changed, "
+            "or another machine has another one. What another model has made is made again."
+        )
+    if later.precision != first.precision:
+        return f"A worker computes in {later.precision}; the run began in {first.precision}."
+    return ""
+
+
+def alike(options: ConvertOptions, first: Ready) -> ConvertOptions:
+    """The options, with what the first worker has made of ``auto``: machines may differ."""
+    return replace(options, precision=cast("Precision", first.precision))
 
 
 class Crew(Protocol):
@@ -98,7 +134,7 @@ class Crew(Protocol):
     def give(self, task: Task) -> None:
         """Hands a video to a free worker, a new one if need be; only while `busy` < `jobs`."""
 
-    def events(self, timeout: float) -> list[Ended | Moved]:
+    def events(self, timeout: float) -> list[Event]:
         """What happened, after waiting for it for so many seconds at most."""
 
     def close(self) -> None:

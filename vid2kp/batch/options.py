@@ -122,8 +122,8 @@ class BatchResult:
     Attributes:
         results: of every video that is over, in the order in which the videos were found.
         skipped: pseudonyms of those that had been finished before.
-        exit_code: 0 every video has a deliverable; 1 some have none; 3 none has; 4 the disk was
-            full and the rest was not begun; 130 interrupted.
+        exit_code: 0 every video has a deliverable; 1 some have none; 3 none has; 4 the disk is
+            full, or the model was changed, and the rest was not begun; 130 interrupted.
         folder: the output folder.
         private: the private folder.
         notes: what the user should know beside, one sentence each.

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import wait
 from typing import Final
 
-from vid2kp.batch.crew import Crew, CrewOptions, Ended, Moved
+from vid2kp.batch.crew import Crew, CrewOptions, Ended, Event, Halted, Moved, alike, difference
 from vid2kp.batch.worker import (
     Failure,
     Frames,
@@ -89,7 +89,7 @@ class Pool(Crew):
                 hint="In a script, guard the call with if __name__ == '__main__'; "
                 "vid2kp doctor examines this machine.",
             )
-        self.ready = ready
+        self.ready, self._convert = ready, alike(self._convert, ready)
         if self._options.spread and self.ready.device == "cuda":
             gpus = self.ready.gpus if self._convert.device in _ANY_GPU else 1
             self.jobs = min(gpus, self._options.most)
@@ -114,13 +114,13 @@ class Pool(Crew):
             self._spawn(slot, self._device_of(slot))
         self._workers[slot].give(task)
 
-    def events(self, timeout: float) -> list[Ended | Moved]:
+    def events(self, timeout: float) -> list[Event]:
         """What happened, after waiting for it for so many seconds at most."""
         signs = [sign for w in self._workers.values() for sign in (w.reports, w.process.sentinel)]
         wait(signs, timeout=timeout)
         return [event for slot in list(self._workers) for event in self._events_of(slot)]
 
-    def _events_of(self, slot: int) -> Iterator[Ended | Moved]:
+    def _events_of(self, slot: int) -> Iterator[Event]:
         worker = self._workers[slot]
         dead = worker.is_dead  # asked first: what it said before it died is in the pipe by then
         for report in worker.read():
@@ -131,6 +131,11 @@ class Pool(Crew):
                 yield Ended(worker.finished(spoiled=spoiled), report)
             elif isinstance(report, Ready):
                 self._failed_starts = 0
+                if other := difference(self.ready, report):
+                    yield from self._halt(slot, other)
+                    return
+                if worker.task is not None:
+                    worker.begin()
         if dead or worker.refusal is not None:
             yield from self._bury(slot, worker.cause_of_death())
         elif worker.task is not None and worker.silent > self._patience(worker):
@@ -141,9 +146,19 @@ class Pool(Crew):
     def _patience(self, worker: _Worker) -> float:
         return _START_SECONDS if worker.ready is None else self._options.stall_seconds
 
-    def _bury(self, slot: int, reason: str) -> Iterator[Ended]:
+    def _halt(self, slot: int, reason: str) -> Iterator[Halted]:
+        """Ends a worker that cannot work as the first one does."""
+        task = self._workers[slot].task
+        self._end(slot)
+        if task is not None:
+            yield Halted(task, reason)
+
+    def _bury(self, slot: int, reason: str) -> Iterator[Ended | Halted]:
         """Ends a worker; its video has failed, unless the worker never got as far as that."""
         worker = self._workers[slot]
+        if worker.refusal is not None and self._failed_starts >= _MAX_FAILED_STARTS - 1:
+            yield from self._halt(slot, reason)
+            return
         task, began = worker.task, worker.ready is not None
         self._end(slot)
         if task is None:
@@ -217,11 +232,16 @@ class _Worker:
         return time.monotonic() - self._last_sign
 
     def give(self, task: Task) -> None:
-        """Hands it a video; it may still be loading its model."""
+        """Hands it a video, or keeps it for when it has its model."""
         self.task = task
         self._last_sign = time.monotonic()
+        if self.ready is not None:
+            self.begin()
+
+    def begin(self) -> None:
+        """Lets it begin what it was given; it has its model, and the right one."""
         with contextlib.suppress(OSError):  # it has died: that is found by whoever looks next
-            self._tasks.send(task)
+            self._tasks.send(self.task)
 
     def read(self) -> list[Report]:
         """The reports that have come in."""

@@ -47,7 +47,7 @@ from vid2kp.render.report import write_report
 ALL_DELIVERED: Final = 0
 SOME_FAILED: Final = 1
 NOTHING_DELIVERED: Final = 3
-DISK_FULL: Final = 4
+CUT_SHORT: Final = 4
 INTERRUPTED: Final = 130
 """Exit codes, see docs/cli.md."""
 
@@ -124,7 +124,7 @@ def run(
             reported=reported,
             lost=_lost(workload, out),
             removed=len(workload.removed - {result.pseudonym for result in workload.results}),
-            disk_full=workload.disk_full,
+            halted=workload.halted,
             unbegun=workload.unbegun,
         )
         result = BatchResult(
@@ -148,7 +148,7 @@ class _End:
         reported: whether the report was, where it could and should be.
         lost: how many results of the run are there no more.
         removed: how many of other runs.
-        disk_full: whether the disk took no more.
+        halted: why no video was begun any more, a sentence; "" where all were.
         unbegun: how many videos were not begun for that.
     """
 
@@ -156,7 +156,7 @@ class _End:
     reported: bool
     lost: int
     removed: int
-    disk_full: bool
+    halted: str
     unbegun: int
 
     @property
@@ -336,8 +336,8 @@ def _lost(workload: Workload, out: Path) -> int:
 
 
 def _exit_code(results: Sequence[VideoResult], end: _End) -> int:
-    if end.disk_full:
-        return DISK_FULL
+    if end.halted:
+        return CUT_SHORT
     delivered = sum(result.folder is not None for result in results)
     if delivered == len(results) and end.is_whole:
         return ALL_DELIVERED
@@ -346,12 +346,9 @@ def _exit_code(results: Sequence[VideoResult], end: _End) -> int:
 
 def _notes(found: Found, batch: BatchOptions, end: _End, *, limited: bool) -> tuple[str, ...]:
     notes = [*shortfalls()]
-    if end.disk_full:
-        left = f": {end.unbegun} videos were not begun" if end.unbegun else ""
-        notes.append(
-            f"The disk of the output folder is full, or may only be read{left}. The same command "
-            "goes on."
-        )
+    if end.halted:
+        left = f" {end.unbegun} videos were not begun." if end.unbegun else ""
+        notes.append(f"{end.halted}{left} The same command goes on.")
     if not end.indexed:
         notes.append("The index could not be written; the same command tries again.")
     if not end.reported:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vid2kp.batch.claims import Claims
-from vid2kp.batch.crew import Crew, Ended, Moved
+from vid2kp.batch.crew import Crew, Ended, Event, Halted, Moved
 from vid2kp.batch.discovery import Source
 from vid2kp.batch.ledger import RESULT_NUMBERS, Fingerprint, Ledger, Record, fingerprint_of
 from vid2kp.batch.options import Kind, Progress, ProgressCallback
@@ -30,6 +30,7 @@ _POLL_SECONDS: Final = 1.0
 _LOOK_AGAIN_SECONDS: Final = 3.0
 _OLD_SECONDS: Final = 600.0
 
+_DISK_FULL: Final = "The disk of the output folder is full, or may only be read."
 _TAKEN_AWAY: Final = "Somebody removed or changed its results before they were recorded."
 
 
@@ -77,7 +78,7 @@ class Workload:
 
     Attributes:
         skipped: pseudonyms of the videos that had been finished before.
-        disk_full: whether the disk took no more; no video is begun after that.
+        halted: why no video is begun any more, a sentence for the user; "" where all are.
         unbegun: how many videos were not begun for that.
         removed: pseudonyms that the index leaves out: their deliverables are there no more.
     """
@@ -95,7 +96,7 @@ class Workload:
         progress: ProgressCallback | None,
     ) -> None:
         self.skipped: set[str] = set()
-        self.disk_full = False
+        self.halted = ""
         self.unbegun = 0
         self.removed: set[str] = set()
         self._sources = sources
@@ -196,7 +197,7 @@ class Workload:
         if self._was_done(source, pseudonym, fingerprint):
             return True
         with self._heeding_disk():
-            if not self.disk_full:
+            if not self.halted:
                 return self._begin(source, pseudonym, fingerprint)
         self.unbegun += 1
         return True
@@ -242,11 +243,25 @@ class Workload:
         self._results[source] = result
         self._tell(kind, record.pseudonym, result=result)
 
-    def _heed(self, event: Ended | Moved) -> None:
+    def _heed(self, event: Event) -> None:
         if isinstance(event, Moved):
             self._tell("frames", event.task.pseudonym, frames=event.frames)
+        elif isinstance(event, Halted):
+            self._halt(event)
         else:
             self._end(event)
+
+    def _halt(self, event: Halted) -> None:
+        """Ends the giving out of videos; this one was not begun either."""
+        pseudonym = event.task.pseudonym
+        source = self._attempts.pop(pseudonym).source
+        self.halted = event.reason
+        self.unbegun += 1
+        with self._heeding_disk():
+            reason = event.reason
+            self._ledger.log("halted", pseudonym=pseudonym, source=source.path, reason=reason)
+        with self._heeding_disk():
+            self._claims.release(pseudonym)
 
     def _end(self, event: Ended) -> None:
         """Records what became of a video, and only then gives it back."""
@@ -263,7 +278,8 @@ class Workload:
                 outcome = Failure("failed", _TAKEN_AWAY, traceback.format_exc())
         if isinstance(outcome, Failure):
             event.task.remove_parts()
-            self.disk_full |= outcome.disk_full
+            if outcome.disk_full:
+                self.halted = _DISK_FULL
         record = Record(
             pseudonym=pseudonym,
             source=attempt.fingerprint,
@@ -304,7 +320,7 @@ class Workload:
         except (OSError, OutputError) as error:
             if not is_of_full_disk(error):
                 raise
-            self.disk_full = True
+            self.halted = _DISK_FULL
 
     # -- what a dead process left -------------------------------------------------------------
 

@@ -103,7 +103,8 @@ def convert(
     handed over as it is; OUT.private says which video is which pseudonym and stays with the videos.
 
     Exit code: 0 every video has its results, 1 some failed, 2 wrong usage, 3 nothing could be
-    converted, 4 the disk is full and the rest was not begun, 130 interrupted.
+    converted, 4 the disk is full, or the model was changed, and the rest was
+    not begun, 130 interrupted.
     """
     if cluster and dry_run:
         raise UsageError("A dry run measures this machine.", hint="Leave --cluster out.")

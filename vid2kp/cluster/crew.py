@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from vid2kp.batch.crew import Crew, CrewOptions, Ended, Moved
+from vid2kp.batch.crew import Crew, CrewOptions, Ended, Event, Halted, Moved, alike, difference
 from vid2kp.batch.worker import (
     Failure,
     Ready,
@@ -78,7 +78,7 @@ class RayCrew(Crew):
             if isinstance(answer, Refused):
                 raise answer.error()
             if isinstance(answer, Ready):
-                self.ready = answer
+                self.ready, self._convert = answer, alike(self._convert, answer)
                 return answer
             self._end(0)
         raise Vid2kpError(
@@ -107,7 +107,7 @@ class RayCrew(Crew):
         if actor.ready is not None:
             self._begin(actor)
 
-    def events(self, timeout: float) -> list[Ended | Moved]:
+    def events(self, timeout: float) -> list[Event]:
         """What happened, after waiting for it for so many seconds at most."""
         self._move_up()
         self._ask()
@@ -219,7 +219,7 @@ class RayCrew(Crew):
             actor.ready = answer
         return answer
 
-    def _events_of(self, slot: int) -> Iterator[Ended | Moved]:
+    def _events_of(self, slot: int) -> Iterator[Event]:
         actor = self._actors[slot]
         if self._is_here(actor.asked):
             yield from self._moved(actor)
@@ -249,16 +249,15 @@ class RayCrew(Crew):
 
     def _answered(
         self, slot: int, answer: Ready | Refused | VideoResult | Failure | None
-    ) -> Iterator[Ended]:
+    ) -> Iterator[Ended | Halted]:
         actor = self._actors[slot]
         if isinstance(answer, Ready):
-            if answer.model_sha256 != self.ready.model_sha256:
-                other = "Another machine of the cluster has another model of this name."
-                yield from self._bury(slot, other, final=True)
+            if other := difference(self.ready, answer):
+                yield from self._halt(slot, other)
             elif actor.task is not None:
                 self._begin(actor)
         elif isinstance(answer, Refused):
-            yield from self._bury(slot, answer.reason, final=True)
+            yield from self._halt(slot, answer.reason)
         elif answer is None:
             yield from self._bury(slot, "Its process on the cluster died again and again.")
         elif actor.task is not None:
@@ -267,6 +266,13 @@ class RayCrew(Crew):
             actor.spoiled = isinstance(answer, Failure) and answer.spoiled
             self._deaths.pop(task.pseudonym, None)
             yield Ended(task, answer)
+
+    def _halt(self, slot: int, reason: str) -> Iterator[Halted]:
+        """Ends an actor that cannot work as the first one does."""
+        task = self._actors[slot].task
+        self._end(slot)
+        if task is not None:
+            yield Halted(task, reason)
 
     def _bury(self, slot: int, reason: str, *, final: bool = False) -> Iterator[Ended]:
         """Ends an actor; its video goes to a new one, unless too many have died of it."""
