@@ -6,6 +6,7 @@ Left out where Ray is not installed; ``make test-cluster`` installs it and runs 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -169,6 +170,17 @@ def test_the_folder_of_a_cluster_whose_maker_was_killed_goes_with_the_next_one(
     assert Path(killed.stdout.strip()).parent == tmp_path
     assert {*tmp_path.iterdir()} == {of_another_program, alive, Path(killed.stdout.strip())}
     assert {make_folder(), alive, of_another_program} == {*tmp_path.iterdir()}
+
+
+def test_the_folder_of_a_cluster_from_before_a_power_cut_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = make_folder()
+    owner = folder / "owner.json"
+    owner.write_text(json.dumps(json.loads(owner.read_text()) | {"boot": "another"}))
+    os.utime(owner, (0, 0))
+    assert {make_folder()} == {*tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize("address", ["nowhere", "ray://host:10001", "host", "10.0.0.1:port", ""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from vid2kp.batch import claims as claims_module
-from vid2kp.batch.claims import CLAIMS_FOLDER, RUNS_FOLDER, STALE_SECONDS, Claims, open_claims
+from vid2kp.batch.claims import (
+    CLAIMS_FOLDER,
+    HEARTBEAT_SECONDS,
+    RUNS_FOLDER,
+    STALE_SECONDS,
+    Claims,
+    open_claims,
+)
 
 _CLAIM_AND_DIE = """
 import os, sys
@@ -66,6 +74,34 @@ def test_a_run_on_another_machine_lives_as_long_as_its_heart_beats(
         os.utime(there, (silent, silent))
         assert here.claim("video")
         assert here.inherited == {"video"}
+
+
+def of_another_boot(tmp_path: Path, silent: float) -> None:
+    """A claim of a run on a machine with the name of this one, another time it was started."""
+    process = claims_module.this_process() | {"boot": "another", "pid": 2**22 + 1}
+    there = tmp_path / RUNS_FOLDER / "there.json"
+    there.write_text(json.dumps(process))
+    at = there.stat().st_mtime - silent
+    os.utime(there, (at, at))
+    (tmp_path / CLAIMS_FOLDER / "video").write_text("there")
+
+
+def test_a_copy_of_this_machine_under_the_same_name_is_another(tmp_path: Path) -> None:
+    with open_claims(tmp_path) as here:
+        of_another_boot(tmp_path, silent=HEARTBEAT_SECONDS)
+        assert not here.claim("video")
+
+
+def test_after_a_power_cut_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims_module, "_ASK_AGAIN_SECONDS", -1.0)
+    silent = 4 * HEARTBEAT_SECONDS
+    assert silent < STALE_SECONDS
+    with open_claims(tmp_path) as here:
+        of_another_boot(tmp_path, silent=silent)
+        monkeypatch.setattr(claims_module, "_uptime", lambda: silent + 10)
+        assert not here.claim("video"), "it has given a sign since this machine was started"
+        monkeypatch.setattr(claims_module, "_uptime", lambda: silent - 10)
+        assert here.claim("video")
 
 
 def test_a_claim_without_an_owner_gets_old(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +53,27 @@ def wait_for(process: subprocess.Popen[str], kind: str) -> None:
     raise AssertionError(f"it ended without {kind}")
 
 
+Start = Callable[[Materials, Path], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts runs of which nobody outlives the test."""
+    families = []
+
+    def start(materials: Materials, out: Path) -> subprocess.Popen[str]:
+        process = start_process(materials, out)
+        families.append(process)
+        return process
+
+    yield start
+    for process in families:
+        if process.poll() is None:
+            for one in everybody(process):
+                one.kill()
+            process.communicate()
+
+
 def everybody(process: subprocess.Popen[str]) -> list[psutil.Process]:
     parent = psutil.Process(process.pid)
     return [parent, *parent.children(recursive=True)]
@@ -59,10 +81,10 @@ def everybody(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 @pytest.mark.timeout(300)
 def test_a_run_that_slept_leaves_its_video_to_the_one_that_took_it(
-    long: Materials, whole: Path, tmp_path: Path
+    long: Materials, whole: Path, tmp_path: Path, start: Start
 ) -> None:
     out = tmp_path / "out"
-    sleeper = start_process(long, out)
+    sleeper = start(long, out)
     wait_for(sleeper, "frames")
     family = everybody(sleeper)
     for process in family:
@@ -70,7 +92,7 @@ def test_a_run_that_slept_leaves_its_video_to_the_one_that_took_it(
     for file in (tmp_path / "out.private" / RUNS_FOLDER).glob("*.json"):
         silent = file.stat().st_mtime - STALE_SECONDS - 1
         os.utime(file, (silent, silent))
-    other = start_process(long, out)
+    other = start(long, out)
     wait_for(other, "frames")
     for process in reversed(family):
         process.send_signal(signal.SIGCONT)
@@ -84,12 +106,12 @@ def test_a_run_that_slept_leaves_its_video_to_the_one_that_took_it(
 
 @pytest.mark.timeout(300)
 def test_what_a_killed_run_had_begun_goes_with_the_one_that_takes_over(
-    long: Materials, whole: Path, tmp_path: Path
+    long: Materials, whole: Path, tmp_path: Path, start: Start
 ) -> None:
     out = tmp_path / "out"
-    killed = start_process(long, out)
+    killed = start(long, out)
     wait_for(killed, "frames")
-    other = start_process(long, out)
+    other = start(long, out)
     wait_for(other, "waiting")
     assert list(out.glob(f".*{PART_SUFFIX}"))
     killed.kill()

@@ -32,6 +32,8 @@ HEARTBEAT_SECONDS: Final = 15.0
 STALE_SECONDS: Final = 180.0
 """A run that has not touched its file for so long is dead."""
 
+_MISSED_SECONDS: Final = 3 * HEARTBEAT_SECONDS
+
 _ASK_AGAIN_SECONDS: Final = 2.0
 _SAME_BIRTH_SECONDS: Final = 5.0
 
@@ -165,7 +167,8 @@ class Claims:
             return True
         except (OSError, ValueError):
             process = {}
-        return is_gone(process) or self._silent(file) > STALE_SECONDS
+        silent = self._silent(file)
+        return silent > STALE_SECONDS or is_gone(process, silent=silent)
 
     def _silent(self, file: Path) -> float:
         """Seconds since a file was touched."""
@@ -238,7 +241,8 @@ def _text(path: Path) -> str | None:
 
 def this_process() -> dict[str, Any]:
     """What tells this process from all others, as JSON can hold it."""
-    return {"machine": _machine(), "pid": os.getpid(), "born": psutil.Process().create_time()}
+    born = psutil.Process().create_time()
+    return {"machine": _machine(), "boot": _boot(), "pid": os.getpid(), "born": born}
 
 
 def _machine() -> str:
@@ -248,10 +252,30 @@ def _machine() -> str:
     return f"{platform.node()}:{container}"
 
 
-def is_gone(process: dict[str, Any]) -> bool:
-    """Whether what `this_process` once said was a process of this machine and is no more."""
+def _boot() -> str:
+    """Another one each time that a machine is started; "" where the system gives none."""
+    file = Path("/proc/sys/kernel/random/boot_id")
+    return file.read_text(encoding="ascii").strip() if file.exists() else ""
+
+
+def _uptime() -> float:
+    """Seconds since this machine was started."""
+    return time.time() - psutil.boot_time()
+
+
+def is_gone(process: dict[str, Any], *, silent: float) -> bool:
+    """Whether what `this_process` once said was a process of this machine and is no more.
+
+    Args:
+        process: what it said.
+        silent: seconds since it last gave a sign of life.
+    """
     if process.get("machine") != _machine():
         return False
+    if process.get("boot") != _boot():
+        # Of before this machine was started, or of a copy of it under the same name: a copy that
+        # lives has given a sign since.
+        return silent > max(_uptime(), _MISSED_SECONDS)
     try:
         there = psutil.Process(process["pid"])
         if there.status() == psutil.STATUS_ZOMBIE:  # ended, and nobody has asked how

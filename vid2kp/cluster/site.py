@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,7 +62,9 @@ def make_folder() -> Path:
         # What cannot be read, is unfinished, or has no owner may be another's.
         with contextlib.suppress(OSError, ValueError):
             is_ours = other.lstat().st_uid == folder.stat().st_uid
-            if is_ours and is_gone(json.loads((other / _OWNER).read_bytes())):
+            owner = other / _OWNER
+            silent = time.time() - owner.stat().st_mtime
+            if is_ours and is_gone(json.loads(owner.read_bytes()), silent=silent):
                 shutil.rmtree(other, ignore_errors=True)
     (folder / _OWNER).write_text(json.dumps(this_process()), encoding="ascii")
     return folder
