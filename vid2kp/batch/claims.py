@@ -33,6 +33,7 @@ STALE_SECONDS: Final = 180.0
 """A run that has not touched its file for so long is dead."""
 
 _MISSED_SECONDS: Final = 3 * HEARTBEAT_SECONDS
+"""No run that lives is silent for so long, but where a disk or a machine is held up."""
 
 _ASK_AGAIN_SECONDS: Final = 2.0
 _SAME_BIRTH_SECONDS: Final = 5.0

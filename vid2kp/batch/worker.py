@@ -69,7 +69,7 @@ class Task:
     """One video to convert: its source, the folder of its deliverables and its pseudonym.
 
     `key_id` tells the key that the pseudonym was derived from; None for a random pseudonym.
-    `claim` is what the run has taken it with; None where it is nobody else's.
+    `claim` is that of the run; None where nobody else can want the video.
     """
 
     source: Path
