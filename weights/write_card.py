@@ -6,7 +6,7 @@ looks once at the pictures of ``DATA/infantdev/val.json``, measures what the con
 (`vid2kp models calibrate`), then all figures (`vid2kp evaluate`), and fills
 
 - ``infant-lite.json``: calibration and figures;
-- the marked parts of ``MODEL_CARD.md``;
+- the marked parts of ``MODEL_CARD.md``, and that of ``README.md``;
 - ``docs/images/failures.png``: the worst 24 pictures as skeletons; no picture is copied.
 
 The calibration in the tables is that of curves fitted on other pictures than those measured.
@@ -43,6 +43,8 @@ from vid2kp.training.results import predict, read_results, read_truth, write_res
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = (EVERYTHING, "coco17")
+SHORT = ("all", "supine", "side")
+"""Groups that the README names."""
 
 
 def main() -> None:
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="infant-lite")
     parser.add_argument("--card", type=Path, default=ROOT / "weights" / "MODEL_CARD.md")
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     parser.add_argument("--sheet", type=Path, default=ROOT / "docs" / "images" / "failures.png")
     parser.add_argument("--device", default="auto")
     parser.add_argument(
@@ -66,6 +69,7 @@ def main() -> None:
         annotations,
         images,
         card=arguments.card,
+        readme=arguments.readme,
         sheet=arguments.sheet,
         device=arguments.device,
         results=arguments.results,
@@ -78,11 +82,12 @@ def write_cards(
     images: Path,
     *,
     card: Path,
+    readme: Path,
     sheet: Path,
     device: str = "auto",
     results: Path | None = None,
 ) -> None:
-    """Measures a model and fills its JSON card, the document and the sheet of failures."""
+    """Measures a model and fills its JSON card, the documents and the sheet of failures."""
     path = find_model(model)
     estimator = Estimator(load_model(path), device=device, calibrated=False)
     pictures = CocoKeypoints(annotations, images, estimator.skeleton)
@@ -105,6 +110,7 @@ def write_cards(
     )
     _write_json(path.with_suffix(".json"), views)
     fill(card, tables(views, lights))
+    fill(readme, {"views": _view_table(views, SHORT)})
     sheet.parent.mkdir(parents=True, exist_ok=True)
     draw_failures(sheet, truth, fair, worst(truth, fair, 24))
 
@@ -115,7 +121,7 @@ def tables(views: Report, lights: Report) -> dict[str, str]:
     heads = [head for key in sets for head in (f"{key} ({len(views.sets[key])})", "95 %")]
     return {
         "figures": markdown_table(("", *heads), overall_rows(views, sets)),
-        "views": markdown_table(("view", "pictures", *BY_GROUP), group_rows(views)),
+        "views": _view_table(views),
         "lights": markdown_table(("light", "pictures", *BY_GROUP), group_rows(lights)),
         "keypoints": markdown_table(KEYPOINT_COLUMNS, keypoint_rows(views)),
         "calibration": markdown_table(
@@ -124,6 +130,11 @@ def tables(views: Report, lights: Report) -> dict[str, str]:
         )
         + f"\nCalibration error {views.calibration_error or 0:.3f}.",
     }
+
+
+def _view_table(views: Report, names: Sequence[str] | None = None) -> str:
+    rows = [row for row in group_rows(views) if names is None or row[0] in names]
+    return markdown_table(("view", "pictures", *BY_GROUP), rows)
 
 
 def _write_json(card: Path, report: Report) -> None:
