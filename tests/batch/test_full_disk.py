@@ -112,9 +112,13 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_disk_that_is_really_full_is_survived(materials: Materials, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kilobytes", [480, 492, 500])
+def test_a_disk_that_is_really_full_is_survived(
+    materials: Materials, tmp_path: Path, kilobytes: int
+) -> None:
+    """Wherever it is that nothing more can be written."""
     videos = make_copies(materials, tmp_path / "videos", 12)
-    with small_disk(tmp_path / "disk", kilobytes=500) as disk:
+    with small_disk(tmp_path / "disk", kilobytes=kilobytes) as disk:
         result = run([videos], disk / "out", options=materials.options, batch=BATCH)
         whole = [one for one in result.results if one.folder]
         assert 0 < len(whole) < len(result.results) < 12

@@ -78,11 +78,14 @@ class _ParquetStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Closing the file writes what is left in its buffer, which a full disk refuses once more.
         if kind is None and not self._finished:
             unfinished = TracksError("The file was not finished: its footer is missing.")
-            self._stack.__exit__(TracksError, unfinished, None)
+            with output_errors():
+                self._stack.__exit__(TracksError, unfinished, None)
             raise unfinished
-        self._stack.__exit__(kind, error, trace)
+        with output_errors():
+            self._stack.__exit__(kind, error, trace)
 
     def finish(self, footer: Footer) -> None:
         """Writes the rows still held and the footer; nothing can be written afterwards.
