@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from vid2kp.pose.estimate import Estimator
-from vid2kp.pose.find import Still, sample_still
+from vid2kp.pose.find import Still, sample_decoded, sample_still
 from vid2kp.pose.framing import View, turn
 from vid2kp.pose.skeleton import INFANT22
 from vid2kp.pose.watch import Watcher, look_at_picture
 from vid2kp.pose.weights import load_model
-from vid2kp.training.scenes import Scene, SceneOptions
+from vid2kp.tracks.load import load_tracks
+from vid2kp.training.scenes import Scene, SceneOptions, write_scene
 from vid2kp.training.synthetic_video import Shot, VideoOptions
+from vid2kp.video.read import open_video
 
 NECK = INFANT22.index("neck")
 HIPS = [INFANT22.index("right_hip"), INFANT22.index("left_hip")]
@@ -130,3 +134,20 @@ def test_what_is_foreseen_is_not_seen_twice(estimator: Estimator, shot: Shot) ->
     later = [i for i in looks if i >= watcher.zoom.options.chunk]
     glances = frames // watcher.zoom.options.chunk
     assert len(later) <= frames - watcher.zoom.options.chunk + glances
+
+
+def test_an_infant_that_comes_back_is_found_beside_who_stayed(
+    estimator: Estimator, tmp_path: Path
+) -> None:
+    video = VideoOptions(
+        seconds=4.8, fps=12.5, width=480, height=270, direction=814, fill=0.65, crf=20
+    )
+    options = SceneOptions(events=("leave", "adult"), video=video)
+    files = write_scene(tmp_path, seed=22, options=options)
+    with open_video(files.video) as reader:
+        watcher = Watcher(estimator, sample_decoded)
+        seen = list(watcher.watch(reader.frames()))
+    infant = watcher.choice().infant
+    there = np.isfinite(load_tracks(files.tracks).to_numpy()[1][:, 0]).any(axis=1)
+    assert not there[30] and there[48:].all()
+    assert all(infant & set(one.tracked.identities) for one in seen[48:])

@@ -328,7 +328,9 @@ class Watcher(Generic[Picture]):
     def _follow(self, seen: Sequence[Seen[Picture]], infant: frozenset[int]) -> None:
         """Move the crop, or doubt the direction, for the chunk to come."""
         poses = [pose[1] for one in seen if (pose := _pose_of(one, infant)) is not None]
-        if self._zooming and poses and not self._search_again:
+        if self._zooming and not poses:
+            self._search_again = True  # others are in view: the infant may come back elsewhere
+        elif self._zooming and not self._search_again:
             self.zoom.follow(np.stack([pose.keypoints for pose in poses]))
         if self.direction.is_doubtful((pose.keypoints, pose.score) for pose in poses):
             self._turn_again = True
