@@ -80,6 +80,15 @@ class Round:
 
 
 _NEAR = AugmentOptions(fill=(0.6, 1.15))
+_LABELLED_BY_EYE = {
+    "anyhow": 0.15,
+    "sideways": 0.12,
+    "lspet22": 0.14,
+    "infantdev": 0.16,
+    "infantdev-sideways": 0.04,
+    "infantmore": 0.34,
+    "coco": 0.05,
+}
 ROUNDS = (
     Round(
         "first",
@@ -162,30 +171,14 @@ ROUNDS = (
     ),
     Round(
         "seventh",
-        {
-            "anyhow": 0.15,
-            "sideways": 0.12,
-            "lspet22": 0.14,
-            "infantdev": 0.16,
-            "infantdev-sideways": 0.04,
-            "infantmore": 0.34,
-            "coco": 0.05,
-        },
+        _LABELLED_BY_EYE,
         TrainOptions(
             size=192, steps=1250, rate=1e-3, warmup=50, average=0.99, seed=8, augment=_NEAR
         ),
     ),
     Round(
         "eighth",
-        {
-            "anyhow": 0.15,
-            "sideways": 0.12,
-            "lspet22": 0.14,
-            "infantdev": 0.16,
-            "infantdev-sideways": 0.04,
-            "infantmore": 0.34,
-            "coco": 0.05,
-        },
+        _LABELLED_BY_EYE,
         TrainOptions(
             size=192, steps=3500, rate=1e-3, warmup=50, average=0.99, seed=9, augment=_NEAR
         ),

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 all well, 1 something failed, 2 wrong usage, 3 nothing could be
-        converted, 4 the disk is full, 130 interrupted.
+        converted, 4 cut short, 130 interrupted; docs/cli.md has them.
     """
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     # Slurm and `kill` send SIGTERM: it ends a run as Ctrl-C does, so that only finished results

@@ -14,6 +14,21 @@ from vid2kp.errors import AnnotationError, UsageError, Vid2kpError
 models = typer.Typer(help="List, check and import models.")
 
 
+def check_name(name: str, *, hint: str) -> None:
+    """Refuses a name of a model that manifests could not hold.
+
+    Raises:
+        UsageError: it is such a name.
+    """
+    from vid2kp.tracks.footer import is_token
+
+    if not is_token(name):
+        raise UsageError(
+            "A model's name is of at most 64 letters, digits and . _ + -, a letter or digit first.",
+            hint=hint,
+        )
+
+
 @models.command("list", epilog="Example: vid2kp models list")
 def list_(as_json: JsonFlag = False) -> None:
     """List the models that ship with vid2kp."""
@@ -166,15 +181,10 @@ def import_(
     from vid2kp.pose.importing import CheckpointMismatch, ImportOptions, import_checkpoint
     from vid2kp.pose.skeleton import get_skeleton
     from vid2kp.pose.weights import model_path, run_once, save_model
-    from vid2kp.tracks.footer import is_token
 
     screen = Screen(as_json=as_json)
     out = model_path(out)
-    if not is_token(out.stem):
-        raise UsageError(
-            "A model's name is of at most 64 letters, digits and . _ + -, a letter or digit first.",
-            hint="Give another --out.",
-        )
+    check_name(out.stem, hint="Give another --out.")
     if out.exists() and checkpoint.exists() and out.samefile(checkpoint):
         raise UsageError(
             "The model would replace the file that it is made of.", hint="Give another --out."

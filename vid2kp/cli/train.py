@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vid2kp.cli.models import check_name
 from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
 from vid2kp.errors import UsageError
 
@@ -88,17 +89,12 @@ def train(
     data set does not label are left out of the loss.
     """
     from vid2kp.pose.estimate import choose_device
-    from vid2kp.tracks.footer import is_token
     from vid2kp.training.curve import plot_losses
     from vid2kp.training.train import TrainOptions
     from vid2kp.training.train import train as run
 
     screen = Screen(as_json=as_json, quiet=quiet)
-    if not is_token(name):
-        raise UsageError(
-            "A model's name is of at most 64 letters, digits and . _ + -, a letter or digit first.",
-            hint="Where it lies is said by --out.",
-        )
+    check_name(name, hint="Where it lies is said by --out.")
     options = TrainOptions(
         size=size,
         batch=batch,

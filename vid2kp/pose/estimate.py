@@ -275,7 +275,8 @@ def prepare(network: _Module, device: torch.device, numbers: torch.dtype) -> _Mo
     """A copy of a network that is ready to look at batches of ``numbers``, channels last."""
     ready = fold_batch_norms(network).to(device, numbers)
     ready = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    _widen(ready, numbers)
+    if numbers != torch.float32:
+        _widen(ready, numbers)
     return ready
 
 
