@@ -7,6 +7,7 @@ and the same poses give the same bytes on one installation.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -52,6 +53,10 @@ _GLOBAL_HEADER: Final = 1 << 22
 _BITEXACT: Final = 1 << 23
 _BT709: Final = 1
 _LIMITED: Final = 1
+
+_AHEAD: Final = 3
+"""Pictures that may be drawn before they are encoded. With one, the two threads wait for each other
+whenever a picture takes longer than usual: a third of the time."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ class SkeletonWriter:
         self._painter = painter
         self._stack = ExitStack()
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
-        self._encoded: Future[None] | None = None
+        self._pictures: deque[_Picture] = deque()  # the one encoded longest ago comes first
         self._tick = -1
         self._step = round(1 / (25 * TIME_BASE))
 
@@ -123,10 +128,9 @@ class SkeletonWriter:
             stack.callback(self._let_go)
             stack.callback(self._encoder.shutdown)  # waits for the last picture
             self._stream = self._add_stream()
-            self._frame = av.VideoFrame(self._painter.width, self._painter.height, "yuv420p")
-            self._frame.time_base = TIME_BASE
-            self._planes = [_view(plane) for plane in self._frame.planes]
-            self._canvas = Canvas(*(np.empty_like(plane) for plane in self._planes))
+            size = self._painter.width, self._painter.height
+            self._pictures.extend(_Picture(*size) for _ in range(_AHEAD))
+            self._canvas = Canvas(*(np.empty_like(plane) for plane in self._pictures[0].planes))
             self._painter.clear(self._canvas)
             self._filter: BitStreamFilterContext | None = None
             self._stack = stack.pop_all()
@@ -146,13 +150,14 @@ class SkeletonWriter:
         with output_errors(), self._stack:
             if self._tick < 0:
                 raise OutputError("A video without a frame cannot be written.")
-            self._wait()
-            self._mux(self._stream.encode(None))
+            for picture in self._pictures:
+                picture.wait()
+            self._mux(self._stream.encode(None), self._step)
             with _muxer_errors():
                 self._container.close()
 
     def write(self, time: float, people: Mapping[str, Pose]) -> None:
-        """Adds one frame; it is encoded while the next one is drawn.
+        """Adds one frame; it is encoded while the next ones are drawn.
 
         Args:
             time: seconds since the first frame; it is shown until the time of the next call.
@@ -162,25 +167,18 @@ class SkeletonWriter:
             OutputError: the disk is full; told at a later frame perhaps.
         """
         self._painter.paint(self._canvas, people)
-        self._wait()
+        picture = self._pictures.popleft()
+        picture.wait()
         tick = max(round(time / TIME_BASE), self._tick + 1)
         if self._tick >= 0:
             self._step = tick - self._tick
         self._tick = tick
-        for plane, drawn in zip(
-            self._planes, (self._canvas.y, self._canvas.u, self._canvas.v), strict=True
-        ):
-            plane[:] = drawn
-        self._frame.pts = tick
-        self._encoded = self._encoder.submit(self._encode)
+        picture.fill(self._canvas, tick)
+        picture.encoded = self._encoder.submit(self._encode, picture.frame, self._step)
+        self._pictures.append(picture)
 
-    def _encode(self) -> None:
-        self._mux(self._stream.encode(self._frame))
-
-    def _wait(self) -> None:
-        """Until the picture before is encoded; raises what went wrong with it."""
-        if self._encoded is not None:
-            self._encoded.result()
+    def _encode(self, frame: av.VideoFrame, step: int) -> None:
+        self._mux(self._stream.encode(frame), step)
 
     def _let_go(self) -> None:
         # Closing writes the index: after a full disk it fails once more, in words with the path.
@@ -199,7 +197,7 @@ class SkeletonWriter:
         context.color_range = _LIMITED
         return stream
 
-    def _mux(self, packets: Iterable[av.Packet[VideoStream]]) -> None:
+    def _mux(self, packets: Iterable[av.Packet[VideoStream]], step: int) -> None:
         for packet in packets:
             # The filter needs the stream's parameters, which exist once the encoder is open.
             if self._filter is None:
@@ -207,9 +205,36 @@ class SkeletonWriter:
             for clean in self._filter.filter(packet):
                 clean.stream = self._stream
                 # Of the last frame only: the others last until the next one.
-                clean.duration = self._step
+                clean.duration = step
                 with _muxer_errors():
                     self._container.mux(clean)
+
+
+class _Picture:
+    """A picture on its way to the encoder.
+
+    Attributes:
+        frame: what is encoded.
+        planes: its pixels: Y, U, V.
+        encoded: done when the encoder has it; None before the first time.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.frame = av.VideoFrame(width, height, "yuv420p")
+        self.frame.time_base = TIME_BASE
+        self.planes = [_view(plane) for plane in self.frame.planes]
+        self.encoded: Future[None] | None = None
+
+    def wait(self) -> None:
+        """Until it is encoded; raises what went wrong with it."""
+        if self.encoded is not None:
+            self.encoded.result()
+
+    def fill(self, canvas: Canvas, tick: int) -> None:
+        """Copies what was drawn, to be shown from that time on."""
+        for plane, drawn in zip(self.planes, (canvas.y, canvas.u, canvas.v), strict=True):
+            plane[:] = drawn
+        self.frame.pts = tick
 
 
 def _view(plane: VideoPlane) -> np.ndarray:
