@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vid2kp.errors import OutputError
+from vid2kp.errors import OutputError, UsageError
 
 EPOCH = 315_532_800
 """Access and modification time of every deliverable, 1980-01-01 UTC, in seconds since 1970.
@@ -42,7 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder is missing, full or read-only.
     """
-    path = Path(path)
+    path = Path(path).absolute()  # "." has no name
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}{PART_SUFFIX}")
     try:
         yield part
@@ -73,7 +73,7 @@ def replacing_folder(
     Raises:
         OutputError: the folder above is missing, full or read-only.
     """
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     name = f".{folder.name}.{word}." if word else f".{folder.name}."
     part, old = (folder.with_name(f"{name}{secrets.token_hex(6)}{PART_SUFFIX}") for _ in range(2))
     try:
@@ -85,12 +85,30 @@ def replacing_folder(
             check()
             if folder.exists():
                 folder.replace(old)
-            part.replace(folder)
+            try:
+                part.replace(folder)
+            except OSError:
+                if old.exists():
+                    old.replace(folder)
+                raise
             _flush(folder.parent)
             shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def keep_apart(out: Path, *read: Path) -> None:
+    """Refuses an output that would take the place of a file that is read.
+
+    Raises:
+        UsageError: it is one of them.
+    """
+    out = Path(out)
+    if any(out.exists() and path.exists() and out.samefile(path) for path in map(Path, read)):
+        raise UsageError(
+            "The output is a file that is read: it would be lost.", hint="Choose another name."
+        )
 
 
 def parts_of(folder: Path, word: str = "") -> dict[Path, str]:

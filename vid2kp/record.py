@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Status = Literal["done", "truncated", "damaged", "no_infant", "ambiguous", "unreadable", "failed"]
 
-_NOBODY: Final = 0.95  # of the frames without the infant: the video shows none
+_SEEN: Final = 0.05  # of the frames with the infant, at least: else the video shows none
 _UNSURE: Final = 0.2  # of the frames with a rival: ambiguous
 
 
@@ -118,7 +118,7 @@ def footer_of(first: FirstPass, estimator: Estimator, profile: Profile) -> Foote
 
 def judge(summary: ReadSummary, counts: Counts) -> tuple[Status, str]:
     """Status and reason, the gravest finding first; the reason of ``done`` is empty."""
-    if counts.found < 1 - _NOBODY:
+    if counts.found < _SEEN:
         return "no_infant", f"The infant is seen in {counts.found:.0%} of the frames."
     if summary.status == "truncated":
         return "truncated", "The file is cut; the tracks end where it ends."

@@ -48,7 +48,13 @@ def test_synth_writes_labelled_pictures(tmp_path: Path, run_here: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--images", "2", "--size", "96x64"], ["--video", "--size", "wide"]]
+    "arguments",
+    [
+        [],
+        ["--images", "2", "--size", "96x64"],
+        ["--video", "--size", "wide"],
+        ["--images", "2", "--scene", "nonsense"],
+    ],
 )
 def test_synth_refuses_what_it_cannot_make(
     arguments: list[str], tmp_path: Path, run_here: Run
@@ -92,10 +98,19 @@ def test_render_draws_from_tracks_alone(clip: Path, tmp_path: Path, run_here: Ru
     assert facts["summary"]["frames"] == 3
 
 
+def test_what_paths_hold_is_shown_as_it_stands(clip: Path, tmp_path: Path, run_here: Run) -> None:
+    folder = tmp_path / "x:smile:y"
+    folder.mkdir()
+    made = ("synth", "-o", folder, "--images", "1", "--size", "64")
+    assert str(folder / "annotations.json") in run_here(*made).stdout
+    assert json.loads(run_here(*made, "--json").stdout)["annotations"].startswith(str(folder))
+
+
 def test_render_says_what_is_wrong_with_tracks(clip: Path, tmp_path: Path, run_here: Run) -> None:
     run = run_here("render", clip / "video.mp4", "-o", tmp_path / "skeleton.mp4")
     assert run.returncode == 1
     assert "not a Parquet file" in run.stderr
+    assert run_here("render", clip, "-o", tmp_path / "skeleton.mp4", "--size", "0").returncode == 2
     assert list(tmp_path.iterdir()) == []
 
 

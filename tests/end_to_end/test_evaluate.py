@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from annotated import annotation, body, people, truth, write
-from console import vid2kp
+from console import vid2kp, vid2kp_here
 
 from vid2kp.pose.lite import Lite
 from vid2kp.pose.people import People
@@ -54,6 +54,21 @@ def test_a_model_and_its_saved_results_have_the_same_figures(
             assert whole[name]["value"] is None
         else:
             assert whole[name]["value"] == pytest.approx(figure["value"], abs=1e-3)
+
+
+@pytest.mark.parametrize("made", ["--save-results", "--draw"])
+def test_hand_made_labels_are_never_overwritten(
+    labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], made: str
+) -> None:
+    before = labelled.read_bytes()
+    (tmp_path / "r.json").write_text("[]")
+    given = ("--annotations", labelled, "--results", tmp_path / "r.json", "--samples", "0")
+    for read in (labelled, tmp_path / "r.json"):
+        run = vid2kp_here(capsys, "evaluate", *given, made, read)
+        assert run.returncode == 2
+        assert "would be lost" in run.stderr
+    assert labelled.read_bytes() == before
+    assert (tmp_path / "r.json").read_text() == "[]"
 
 
 def test_results_become_tables_and_plots(tmp_path: Path) -> None:

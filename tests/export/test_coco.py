@@ -98,6 +98,10 @@ def test_an_incomplete_person_ranks_below_a_complete_one(tmp_path: Path) -> None
     own = [tracks.skeleton.index(name) for name in COCO17]
     missing = tracks.states()[:, 0, own] == STATES.index("missing")
     np.testing.assert_array_equal(points[..., 2] == 0, missing)
+    scores = np.array([entry["score"] for entry in results.anns.values()])
+    np.testing.assert_allclose(scores, points[..., 2].mean(axis=1), atol=1e-6)
+    complete = points[..., 2].sum(axis=1) / (~missing).sum(axis=1)
+    assert (scores[missing.any(axis=1)] < complete[missing.any(axis=1)]).all()
 
 
 def test_without_anybody_there_is_no_file_that_crashes_pycocotools(tmp_path: Path) -> None:

@@ -9,15 +9,17 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 import recordings
+from console import vid2kp_here
 from recordings import NAME, OTHER
 
 from vid2kp.cli.export import export
 from vid2kp.errors import TracksError, UsageError
-from vid2kp.export.common import ExportOptions
+from vid2kp.export.common import ExportOptions, arrays_of
 from vid2kp.export.formats import FORMATS, export_run, export_tracks, read_labels
 from vid2kp.files import EPOCH
+from vid2kp.tracks.index import write_index
 from vid2kp.tracks.load import Tracks
-from vid2kp.tracks.schema import CLEAN_FILE, MANIFEST_FILE, TRACKS_FILE
+from vid2kp.tracks.schema import CLEAN_FILE, INDEX_FILE, MANIFEST_FILE, TRACKS_FILE
 
 NEEDS = {"sleap": "h5py", "nwb": "ndx_pose", "netcdf": "h5netcdf"}
 
@@ -124,8 +126,11 @@ def test_data_sets_hold_all_recordings(run: Path, tmp_path: Path, to: str) -> No
 
 
 def test_the_cleaned_tracks_of_a_run(run: Path, tmp_path: Path) -> None:
-    (result,) = export_run(run, tmp_path / "out", to="skeleton-npz", clean=True)
-    assert result.name == NAME
+    without, result = export_run(run, tmp_path / "out", to="skeleton-npz", clean=True)
+    assert (result.name, result.problem) == (NAME, "")
+    assert (without.name, without.problem) == (OTHER, "It has no clean.parquet.")
+    with pytest.raises(UsageError, match=r"1 of the recordings have no clean\.parquet"):
+        export_run(run, tmp_path / "set.pkl", to="pyskl", clean=True)
     with np.load(tmp_path / "out" / f"{NAME}.npz") as file:
         assert set(np.unique(file["state"])) == {0, 1, 2, 3, 4}
 
@@ -134,6 +139,52 @@ def test_nothing_is_written_into_results(run: Path) -> None:
     with pytest.raises(UsageError, match="inside the folder of results"):
         export_tracks(run / NAME / TRACKS_FILE, run / NAME / "out.npz", to="skeleton-npz")
     assert not (run / NAME / "out.npz").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["render", f"{NAME}", "-o", f"{NAME}/tracks.parquet"],
+        ["clean", f"{NAME}", "-o", f"{NAME}/frames.parquet"],
+        ["clean", f"{NAME}", "-o", f"{NAME}/clean2.parquet"],
+        ["report", ".", "-o", "index.parquet"],
+        ["export", f"{NAME}", "--to", "skeleton-npz", "-o", "all.npz"],
+    ],
+    ids=lambda command: " ".join(command[::2]).replace(NAME, "NAME"),
+)
+def test_no_command_writes_into_results(
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    write_index(run / INDEX_FILE, [])
+    before = recordings.content(run)
+    monkeypatch.chdir(run)
+    told = vid2kp_here(capsys, *command)
+    assert told.returncode == 2
+    assert "inside the folder of results" in told.stderr
+    assert recordings.content(run) == before
+
+
+def test_a_label_that_is_missing_or_misspelt_is_told(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"name,label\n{NAME},1\n{OTHER[:-1]}x,1\n")
+    told = vid2kp_here(
+        capsys, "export", run, "--to", "skeleton-npz", "--labels", labels, "-o", tmp_path / "out"
+    )
+    assert told.returncode == 1
+    assert "has no label" in told.stdout
+    assert "Of no recording here: 1 label." in told.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{NAME}.npz"]
+
+
+def test_who_is_asked_for_twice_comes_once(tmp_path: Path) -> None:
+    tracks = recordings.uneven(tmp_path)
+    twice = ExportOptions(individuals=("infant", "infant"))
+    assert arrays_of(tracks, twice, name=NAME).individuals == ("infant",)
 
 
 def test_labels_are_read(tmp_path: Path) -> None:

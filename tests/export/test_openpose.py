@@ -76,7 +76,9 @@ def test_files_are_as_openpose_writes_them(tmp_path: Path) -> None:
 
 def test_a_frame_without_anybody_has_no_people(tmp_path: Path) -> None:
     export_openpose(recordings.unseen(tmp_path), tmp_path / "out", options=ALL)
-    for path in (tmp_path / "out").iterdir():
+    files = list((tmp_path / "out").iterdir())
+    assert files
+    for path in files:
         assert json.loads(path.read_text())["people"] == []
 
 

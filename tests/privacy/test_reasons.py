@@ -48,6 +48,12 @@ NOBODY = "Nobody was seen."
 # Of videos that have deliverables
 
 
+@pytest.mark.parametrize(("infant", "status"), [(0, "no_infant"), (1, "done")])
+def test_a_twentieth_of_the_frames_is_enough(infant: int, status: str) -> None:
+    summary = SimpleNamespace(status="done", frames=20, suspect_frames=0)
+    assert judge(cast(ReadSummary, summary), Counts(frames=20, infant=infant))[0] == status
+
+
 @given(st.data())
 def test_what_was_judged_follows_from_the_counts(data: st.DataObject) -> None:
     frames = data.draw(st.integers(1, 200_000))

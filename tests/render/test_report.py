@@ -61,20 +61,24 @@ def rewrite_unit(folder: Path, *, unit: str, point: str) -> Path:
     origin = {"top_left": 0, "mid_hip": hips[:, None], "median_mid_hip": np.median(hips, axis=0)}
     length = np.median(np.hypot(*(neck - hips).T)) if unit == "torso" else 1
     xy = (xy - origin[point]) / length
-    about = footer(position_unit=unit, point_of_reference=point)
-    folder.mkdir()
+    return write_infant(folder, xy, confidence, position_unit=unit, point_of_reference=point)
+
+
+def write_infant(folder: Path, xy: np.ndarray, confidence: np.ndarray, **about: object) -> Path:
+    """Tracks of an infant alone at (F, K, 2) with (F, K); the rest of the footer as given."""
+    folder.mkdir(exist_ok=True)
     with (
         TracksWriter(folder / TRACKS_FILE, INFANT22) as tracks,
         FramesWriter(folder / FRAMES_FILE) as rows,
     ):
-        for f in range(60):
+        for f in range(len(xy)):
             tracks.write(f, f / 25, {INFANT: Pose(xy[f], confidence[f])})
             rows.write(
                 f, f / 25, pts=f, width=640, height=480, suspect=False, people=1,
                 subject="certain",
             )  # fmt: skip
-        tracks.finish(about)
-        rows.finish(about)
+        tracks.finish(footer(**about))
+        rows.finish(footer(**about))
     return folder / TRACKS_FILE
 
 
@@ -243,17 +247,25 @@ def test_a_mark_at_the_very_end_can_be_seen(tmp_path: Path) -> None:
 
 
 def test_single_points_far_away_do_not_make_everything_small(tmp_path: Path) -> None:
-    folder = write_people(tmp_path / FINE, frames=100, gaps=False).parent
-    detail = read_detail(folder)
+    xy, confidence = moving_infant(100)
+    far = xy.copy()
+    far[50, 3] = (5000, -4000)
+    write_infant(tmp_path / FINE, far, confidence, position_unit="px", point_of_reference="mid_hip")
+    detail = read_detail(tmp_path / FINE)
     assert detail is not None
-    xy, _ = moving_infant(100)
     spread = float(np.ptp(xy.reshape(-1, 2), axis=0).max())
     assert detail.box.longer < 1.5 * spread
 
 
 def test_nobody_seen_and_no_numbers_make_a_page_all_the_same(tmp_path: Path) -> None:
-    folder = write_people(tmp_path / FINE, frames=11, gaps=True).parent
-    row = row_of(folder)
+    unseen = np.full((11, len(INFANT22), 2), np.nan, np.float32)
+    for unit, point in (("px", "top_left"), ("torso", "mid_hip")):
+        write_infant(
+            tmp_path / FINE, unseen, unseen[..., 0], position_unit=unit, point_of_reference=point
+        )
+        row = row_of(tmp_path / FINE)
+        write_index(tmp_path / INDEX_FILE, [row])
+        check_html(write_report(tmp_path))
     unmeasured = {k: v for k, v in row.items() if k in ("pseudonym", "status", "reason", "frames")}
     write_index(tmp_path / INDEX_FILE, [unmeasured])
     check_html(write_report(tmp_path))

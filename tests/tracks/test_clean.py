@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import people
+import pyarrow.parquet as pq
 import pytest
 from console import vid2kp_here
 from people import footer, moving_infant, write_people
@@ -235,8 +236,10 @@ def test_times_that_stand_still_do_no_harm(tmp_path: Path) -> None:
 def test_what_cannot_be_cleaned_is_refused(tmp_path: Path) -> None:
     raw = write_people(tmp_path, frames=10)
     before = sha256(raw)
-    with pytest.raises(UsageError, match="never overwritten"):
+    with pytest.raises(UsageError, match="would be lost"):
         clean_tracks(raw, raw)
+    with pytest.raises(UsageError, match="would be lost"):
+        clean_tracks(raw, raw.with_name(FRAMES_FILE))
     clean_tracks(raw, tmp_path / "clean.parquet")
     with pytest.raises(TracksError, match="clean already"):
         clean_tracks(tmp_path / "clean.parquet", tmp_path / "again.parquet")
@@ -251,6 +254,22 @@ def test_what_cannot_be_cleaned_is_refused(tmp_path: Path) -> None:
 def test_options_have_limits(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         CleanOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_samples_are_counted_of_those_who_have_rows(tmp_path: Path) -> None:
+    xy, confidence = moving_infant(40)
+    path = tmp_path / TRACKS_FILE
+    with TracksWriter(path, INFANT22) as writer:
+        for frame in range(40):
+            infant = Pose(xy[frame], confidence[frame])
+            others = {"person1": infant} if frame in (0, 39) else {}
+            writer.write(frame, frame / 25, {"infant": infant, **others})
+        writer.finish(footer())
+    summary = clean_tracks(path, tmp_path / "clean.parquet")
+    table = pq.read_table(tmp_path / "clean.parquet")
+    counts = {name: getattr(summary, name) for name in STATES}
+    assert sum(counts.values()) == len(table) == (40 + 2) * len(INFANT22)
+    assert counts["missing"] == 0
 
 
 def test_the_command_tells_what_became_of_the_samples(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from vid2kp.errors import OutputError
+from vid2kp.errors import OutputError, TracksError
 from vid2kp.tracks.index import INDEX_SCHEMA, NUMBERS, read_index, write_index
 
 DONE = {
@@ -55,6 +57,19 @@ def test_the_order_of_the_rows_and_foreign_values_change_no_byte(tmp_path: Path)
 def test_an_empty_index_is_an_index(tmp_path: Path) -> None:
     write_index(tmp_path / "index.parquet", [])
     assert read_index(tmp_path / "index.parquet").num_rows == 0
+
+
+def test_what_is_no_index_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "index.parquet"
+    pq.write_table(pa.table({"pseudonym": ["a"]}), path)
+    with pytest.raises(TracksError, match="damaged"):
+        read_index(path)
+    path.write_text("hello")
+    with pytest.raises(TracksError, match="damaged"):
+        read_index(path)
+    with pytest.raises(TracksError, match="damaged") as caught:
+        read_index(tmp_path / "SURNAME" / "index.parquet")
+    assert "SURNAME" not in str(caught.value)
 
 
 def test_a_missing_folder_is_an_output_error(tmp_path: Path) -> None:

@@ -335,15 +335,18 @@ def test_misuse_is_refused(tmp_path: Path) -> None:
 def test_foreign_and_damaged_files_are_refused_without_their_path(tmp_path: Path) -> None:
     folder = tmp_path / "SURNAME"
     good = people.write_people(folder)
-    text, cut, foreign, swapped = (folder / f"{n}.parquet" for n in ("text", "cut", "other", "sw"))
+    names = ("text", "cut", "other", "sw", "less")
+    text, cut, foreign, swapped, less = (folder / f"{name}.parquet" for name in names)
     text.write_text("hello")
     cut.write_bytes(good.read_bytes()[:-20])
     table = pq.read_table(good)
     pq.write_table(table, foreign)
+    pq.write_table(table.select(["frame", "x"]), less)
     with swapped.open("wb") as file, parquet_writer(file, TRACKS_SCHEMA) as writer:
         writer.write_table(table.take(list(range(len(table)))[::-1]).cast(TRACKS_SCHEMA))
         writer.add_key_value_metadata(pq.ParquetFile(good).metadata.metadata)
-    for path in (text, cut, foreign, swapped, folder / "nowhere.parquet", folder):
+    frames = good.with_name(FRAMES_FILE)
+    for path in (text, cut, foreign, swapped, less, frames, folder / "nowhere.parquet", folder):
         with pytest.raises(TracksError) as caught:
             load_tracks(path)
         assert "SURNAME" not in str(caught.value)

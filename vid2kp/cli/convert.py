@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _FEW = 20  # videos that are all listed at the end; of more only those that need a look
 _MOST = 60  # lines of that list
-_FAILED = ("unreadable", "failed")
 
 
 def convert(
@@ -284,8 +283,10 @@ def _needs_a_look(video: VideoResult) -> bool:
 
 
 def _summary(result: BatchResult) -> str:
+    from vid2kp.tracks.schema import FAILURES
+
     statuses = [video.status for video in result.results]
-    failed = sum(status in _FAILED for status in statuses)
+    failed = sum(status in FAILURES for status in statuses)
     look = sum(_needs_a_look(video) for video in result.results) - failed
     counts = {"done": len(statuses) - look - failed, "need a look": look, "failed": failed}
     text = ", ".join(f"{count:,} {what}" for what, count in counts.items())

@@ -74,6 +74,7 @@ def evaluate(
     have an attribute "infant", else by image.
     """
     from vid2kp.cli.looking import look, picture_loader
+    from vid2kp.files import keep_apart
     from vid2kp.training.evaluate import EvaluateOptions
     from vid2kp.training.evaluate import evaluate as run
     from vid2kp.training.failures import draw_failures
@@ -84,6 +85,9 @@ def evaluate(
     screen = Screen(as_json=as_json, quiet=quiet)
     if (model is None) == (results is None):
         raise UsageError("One of --model and --results is needed, and not both.")
+    for made in (save_results, draw):
+        if made is not None:
+            keep_apart(made, annotations, *([results] if results else []))
     truth = read_truth(annotations)
     known: tuple[str, ...] | None = None
     if (with_pictures or by == LIGHT) and images is None:

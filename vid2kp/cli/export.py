@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
+from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen, counted
 from vid2kp.errors import UsageError
 
 SOME_LEFT_OUT = 1
@@ -108,6 +108,9 @@ def export(
             f"The frames are not evenly spaced, and {to} has no place for their times: "
             "netcdf, nwb, bids, coco and skeleton-npz have."
         )
+    unknown = set(options.labels) - {result.name for result in results}
+    if unknown and all(result.name for result in results):
+        screen.note(f"Of no recording here: {counted(len(unknown), 'label')}. Misspelt?")
     screen.document({"format": to, "recordings": [asdict(result) for result in results]})
     if left_out:
         raise typer.Exit(SOME_LEFT_OUT if exported else NOTHING_DONE)

@@ -32,8 +32,10 @@ def render(
     Nothing but the tracks is read: the source is not needed and may be gone.
     """
     from vid2kp.render.skeleton_video import SOURCE_SIZE, RenderOptions, render_video
+    from vid2kp.tracks.places import check_outside_results
     from vid2kp.tracks.schema import FRAMES_FILE, TRACKS_FILE
 
+    check_outside_results(out)
     screen = Screen(as_json=as_json, quiet=quiet)
     tracks = tracks / TRACKS_FILE if tracks.is_dir() else tracks
     frames = tracks.with_name(FRAMES_FILE)
@@ -54,6 +56,6 @@ def render(
 
 
 def _pixels(size: str) -> int:
-    if not size.isdecimal():
+    if not size.isdecimal() or not int(size):
         raise UsageError("The size is a number of pixels or 'source'.")
     return int(size)

@@ -33,7 +33,11 @@ def report(
     network. convert writes it too.
     """
     from vid2kp.render.report import write_report
+    from vid2kp.tracks.places import check_outside_results
+    from vid2kp.tracks.schema import REPORT_FILE
 
+    if out is not None and out.absolute() != (folder / REPORT_FILE).absolute():
+        check_outside_results(out)
     if videos and out is None:
         raise UsageError(
             "A report of some videos is not the report of the folder.", hint="Give it a name: -o."

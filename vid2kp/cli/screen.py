@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
 VerboseFlag = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
+
+_AS_IT_STANDS: Final[dict[str, Any]] = {"highlight": False, "emoji": False}
+"""Texts hold paths, in which ``:smile:`` is no picture."""
 
 _STYLES = {
     "done": "green",
@@ -60,14 +63,14 @@ class Screen:
         """Standard output."""
         from rich.console import Console
 
-        return Console(highlight=False)
+        return Console(**_AS_IT_STANDS)
 
     @cached_property
     def err(self) -> Console:
         """Standard error."""
         from rich.console import Console
 
-        return Console(stderr=True, highlight=False)
+        return Console(stderr=True, **_AS_IT_STANDS)
 
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = ""
@@ -164,7 +167,7 @@ def show_error(message: str, hint: str = "") -> None:
     """One line on standard error for what is wrong and one for what to do about it."""
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, **_AS_IT_STANDS)
     console.print("Error: ", style="bold red", end="")
     console.print(message, markup=False, soft_wrap=True)
     if hint:

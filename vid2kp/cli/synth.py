@@ -11,6 +11,7 @@ from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
 from vid2kp.errors import UsageError
 
 if TYPE_CHECKING:
+    from vid2kp.training.scenes import SceneOptions
     from vid2kp.training.synthetic_video import VideoOptions
 
 _LEAST_SIDE = 32
@@ -61,14 +62,17 @@ def synth(
 
     screen = Screen(as_json=as_json, quiet=quiet)
     made: dict[str, object] = {}
-    if images:
-        made |= _write_images(screen, out, images, seed, size, device)
-    if video or scene is not None:
+    options = None
+    if video or scene is not None:  # what cannot be done is said before anything is
         width, height = _sides(size or "960x540")
         options = VideoOptions(
             seconds=seconds, fps=fps, width=width, height=height, direction=direction, fill=fill
         )
-        made |= _write_video(screen, out, seed, options, scene)
+        happening = _happening(scene, options)
+    if images:
+        made |= _write_images(screen, out, images, seed, size, device)
+    if options is not None:
+        made |= _write_video(screen, out, seed, options, happening)
     screen.document(made)
 
 
@@ -94,10 +98,24 @@ def _write_images(
     return {"images": count, "annotations": str(annotations)}
 
 
+def _happening(scene: str | None, options: VideoOptions) -> SceneOptions | None:
+    """What ``--scene`` asks for, None for no scene.
+
+    Raises:
+        UsageError: there is no such event.
+    """
+    from vid2kp.training.scenes import SceneOptions
+
+    if scene is None:
+        return None
+    events = () if scene == "alone" else tuple(scene.split("+"))
+    return SceneOptions(events=events, video=options)
+
+
 def _write_video(
-    screen: Screen, out: Path, seed: int, options: VideoOptions, scene: str | None
+    screen: Screen, out: Path, seed: int, options: VideoOptions, happening: SceneOptions | None
 ) -> dict[str, object]:
-    from vid2kp.training.scenes import SceneOptions, write_scene
+    from vid2kp.training.scenes import write_scene
     from vid2kp.training.synthetic_video import write_video
 
     with screen.progress("{task.completed:,}/{task.total:,}") as progress:
@@ -106,11 +124,9 @@ def _write_video(
         def show(done: int, _: int) -> None:
             progress.update(task, completed=done)
 
-        if scene is None:
+        if happening is None:
             files = write_video(out, seed=seed, options=options, progress=show)
         else:
-            events = () if scene == "alone" else tuple(scene.split("+"))
-            happening = SceneOptions(events=events, video=options)
             files = write_scene(out, seed=seed, options=happening, progress=show)
     screen.line(f"video: {files.video}")
     screen.line(f"its true tracks: {files.tracks}")

@@ -62,7 +62,7 @@ def export_coco(tracks: Tracks, out: Path, *, options: ExportOptions, name: str 
         OutputError: the disk is full or read-only.
     """
     need_pixels(tracks.footer, "COCO")
-    arrays = arrays_of(tracks, options, name=name).laid_out(COCO17)
+    arrays = arrays_of(tracks, options, name=name)
     results = _results(arrays)
     if not results:
         raise TracksError(
@@ -75,7 +75,7 @@ def export_coco(tracks: Tracks, out: Path, *, options: ExportOptions, name: str 
 
 
 def _results(arrays: Arrays) -> list[dict[str, Any]]:
-    positions, confidence = arrays.zeroed()
+    positions, confidence = arrays.laid_out(COCO17)
     points = np.concatenate([positions, confidence[..., None]], axis=-1)
     return [
         {

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -19,12 +19,14 @@ from vid2kp.files import output_errors, replacing_folder
 from vid2kp.pose.skeleton import Skeleton
 from vid2kp.tracks.footer import Footer
 from vid2kp.tracks.load import Tracks
-from vid2kp.tracks.schema import INFANT, MISSING, STATES
+from vid2kp.tracks.schema import INFANT
 
 SOFTWARE: Final = "vid2kp"
 
 FILLED_CONFIDENCE: Final = 0.05
 """Stands for the confidence of interpolated positions where a format takes 0 as "not found"."""
+
+_MADE_OF: Final = {"mid_hip": ("right_hip", "left_hip")}
 
 UNIT_NAMES: Final = {"px": "pixels", "torso": "torso lengths"}
 ORIGINS: Final = {
@@ -66,7 +68,16 @@ class ExportOptions:
     labels: Mapping[str, Label] = field(default_factory=dict)
 
     def label_of(self, name: str) -> Label:
-        """The label of the recording of that name; class 0 of ``all`` where none was given."""
+        """The label of the recording of that name; class 0 of ``all`` where there are none at all.
+
+        Raises:
+            UsageError: others have one, and this one has not.
+        """
+        if self.labels and name not in self.labels:
+            raise UsageError(
+                "The recording has no label.",
+                hint=f"Give it one: a row with the name {name} in the file of labels.",
+            )
         return self.labels.get(name, Label())
 
 
@@ -104,40 +115,29 @@ class Arrays:
         """(F, I, K) bool: whether there is a position."""
         return np.asarray(np.isfinite(self.positions).all(axis=-1))
 
-    def laid_out(self, keypoints: tuple[str, ...]) -> Arrays:
-        """The same with the keypoints of another set, found by name; unknown ones are missing.
+    def laid_out(self, keypoints: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and confidence of the keypoints of another set, found by name, as by `zeroed`.
 
         ``mid_hip`` is made of both hips where the tracks have none: their mean, with the lower of
-        the two confidences.
+        the two confidences. Unknown ones are missing.
 
         Raises:
             TracksError: the tracks have none of them.
         """
-        source = _with_mid_hip(self)
-        have = source.skeleton.keypoints
-        there = [name in have for name in keypoints]
-        if not any(there):
+        have = self.skeleton.keypoints
+        if not set(have) & set(keypoints):
             raise TracksError("The tracks have none of the keypoints of this format.")
-        index = [have.index(name) if name in have else 0 for name in keypoints]
-        gone = ~np.array(there)
-        positions, confidence = source.positions[:, :, index], source.confidence[:, :, index]
-        states = source.states[:, :, index]
-        positions[:, :, gone], confidence[:, :, gone] = np.nan, np.nan
-        states[:, :, gone] = STATES.index(MISSING)
-        limbs = tuple(
-            (keypoints.index(have[a]), keypoints.index(have[b]))
-            for a, b in source.skeleton.limbs
-            if have[a] in keypoints and have[b] in keypoints
-        )
-        sigmas = tuple(source.skeleton.sigmas[i] for i in index)
-        laid_out = Skeleton(self.skeleton.name, keypoints, limbs, sigmas)
-        return replace(
-            source,
-            footer=replace(self.footer, skeleton=laid_out),
-            positions=positions,
-            confidence=confidence,
-            states=states,
-        )
+        shape = (*self.confidence.shape[:2], len(keypoints))
+        positions = np.full((*shape, 2), np.nan, np.float32)
+        confidence = np.full(shape, np.nan, np.float32)
+        for i, name in enumerate(keypoints):
+            made_of = [name] if name in have else list(_MADE_OF.get(name, ()))
+            if made_of and set(made_of) <= set(have):
+                index = [have.index(one) for one in made_of]
+                positions[:, :, i] = self.positions[:, :, index].mean(2)
+                # min, not nanmin: where one hip is missing so is the middle.
+                confidence[:, :, i] = self.confidence[:, :, index].min(2)
+        return _zeroed(positions, confidence)
 
     def zeroed(self) -> tuple[np.ndarray, np.ndarray]:
         """Positions and confidence for formats in which a confidence of 0 means "not found".
@@ -147,11 +147,7 @@ class Arrays:
             confidence: (F, I, K) float32, 0 where missing and nowhere else: interpolated
                 positions have `FILLED_CONFIDENCE`.
         """
-        found = self.found
-        positions = np.where(found[..., None], self.positions, 0).astype(np.float32)
-        known = np.nan_to_num(self.confidence, nan=FILLED_CONFIDENCE)
-        confidence = np.where(found, np.maximum(known, 1e-6), 0).astype(np.float32)
-        return positions, confidence
+        return _zeroed(self.positions, self.confidence)
 
 
 def arrays_of(tracks: Tracks, options: ExportOptions, *, name: str, one: bool = False) -> Arrays:
@@ -169,7 +165,8 @@ def arrays_of(tracks: Tracks, options: ExportOptions, *, name: str, one: bool = 
     """
     if not len(tracks.frame):
         raise TracksError("The tracks hold no frame, so there is nothing to export.")
-    wanted = options.individuals or ((INFANT,) if one else tracks.individuals)
+    asked = tuple(dict.fromkeys(options.individuals))
+    wanted = asked or ((INFANT,) if one else tracks.individuals)
     for individual in wanted:
         if individual not in tracks.individuals:
             raise UsageError(
@@ -185,7 +182,7 @@ def arrays_of(tracks: Tracks, options: ExportOptions, *, name: str, one: bool = 
     return Arrays(
         name=name,
         footer=tracks.footer,
-        individuals=tuple(wanted),
+        individuals=wanted,
         frame=tracks.frame,
         time=tracks.time,
         positions=positions[:, index],
@@ -280,28 +277,10 @@ def new_file(path: str | os.PathLike[str], suffix: str) -> Path:
     return path
 
 
-def _with_mid_hip(arrays: Arrays) -> Arrays:
-    names = arrays.skeleton.keypoints
-    if "mid_hip" in names or not {"right_hip", "left_hip"} <= set(names):
-        return arrays
-    hips = [names.index("right_hip"), names.index("left_hip")]
-    skeleton = replace(
-        arrays.skeleton,
-        keypoints=(*names, "mid_hip"),
-        sigmas=(*arrays.skeleton.sigmas, arrays.skeleton.sigmas[hips[0]]),
+def _zeroed(positions: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    found = np.isfinite(positions).all(axis=-1)
+    known = np.maximum(np.nan_to_num(confidence, nan=FILLED_CONFIDENCE), 1e-6)
+    return (
+        np.where(found[..., None], positions, 0).astype(np.float32),
+        np.where(found, known, 0).astype(np.float32),
     )
-    states = arrays.states[:, :, hips]
-    missing = STATES.index(MISSING)
-    state = np.where((states == missing).any(-1), missing, states.max(-1))
-    return replace(
-        arrays,
-        footer=replace(arrays.footer, skeleton=skeleton),
-        positions=_joined(arrays.positions, arrays.positions[:, :, hips].mean(2)),
-        # min, not nanmin: where one hip is missing so is the middle.
-        confidence=_joined(arrays.confidence, arrays.confidence[:, :, hips].min(2)),
-        states=_joined(arrays.states, state),
-    )
-
-
-def _joined(known: np.ndarray, more: np.ndarray) -> np.ndarray:
-    return np.concatenate([known, more[:, :, None].astype(known.dtype)], axis=2)

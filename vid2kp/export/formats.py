@@ -23,10 +23,14 @@ from vid2kp.export.sleap import export_sleap
 from vid2kp.files import output_errors
 from vid2kp.privacy.pseudonym import PSEUDONYM
 from vid2kp.tracks.load import Tracks, load_tracks
-from vid2kp.tracks.schema import CLEAN_FILE, INDEX_FILE, MANIFEST_FILE, TRACKS_FILE
+from vid2kp.tracks.places import check_outside_results
+from vid2kp.tracks.schema import CLEAN_FILE, TRACKS_FILE
 
 UNNAMED: Final = "tracks"
 """Name of a recording whose folder is no pseudonym: another name could be that of a source."""
+
+
+_CONVERT_CLEAN: Final = "Convert the videos again with --clean."
 
 
 class _Export(Protocol):
@@ -141,9 +145,9 @@ def export_tracks(
     """
     chosen = format_of(to)
     out = Path(out)
+    check_outside_results(out)
     if not isinstance(tracks, Tracks):
         path = Path(tracks)
-        _check_outside(out, path.absolute().parent)
         name = name or recording_name(path)
         tracks = load_tracks(path)
     chosen.write(tracks, out, options=options or ExportOptions(), name=name or UNNAMED)
@@ -179,9 +183,13 @@ def export_run(
     """
     chosen, options = format_of(to), options or ExportOptions()
     run, out = Path(run), Path(out)
-    _check_outside(out, run.absolute())
-    paths = recordings_of(run, clean=clean)
+    check_outside_results(out)
+    paths, without = recordings_of(run, clean=clean)
     if chosen.write_set is not None:
+        if without:
+            raise UsageError(
+                f"{len(without):,} of the recordings have no {CLEAN_FILE}.", hint=_CONVERT_CLEAN
+            )
         done: list[Exported] = []
         chosen.write_set(_loaded(paths, done, progress), out, options=options)
         return done
@@ -189,7 +197,7 @@ def export_run(
         make_parent(out)
     with output_errors():
         out.mkdir(exist_ok=True)
-    results = []
+    results = [Exported(name, problem=f"It has no {CLEAN_FILE}.") for name in without]
     for count, path in enumerate(paths, 1):
         name = recording_name(path)
         results.append(_one(chosen, path, out / f"{name}{_ending(chosen)}", options))
@@ -215,8 +223,11 @@ def recording_name(path: Path) -> str:
     return folder if PSEUDONYM.fullmatch(folder) else UNNAMED
 
 
-def recordings_of(run: Path, *, clean: bool = False) -> list[Path]:
+def recordings_of(run: Path, *, clean: bool = False) -> tuple[list[Path], list[str]]:
     """The tracks files of a run, sorted by pseudonym.
+
+    Returns:
+        the files, and the names of the recordings that have none: no clean one.
 
     Raises:
         UsageError: there is no such folder, or it holds none.
@@ -224,11 +235,15 @@ def recordings_of(run: Path, *, clean: bool = False) -> list[Path]:
     file = CLEAN_FILE if clean else TRACKS_FILE
     if not run.is_dir():
         raise UsageError("There is no such file or folder of tracks.")
-    found = sorted(p for p in run.glob(f"*/{file}") if PSEUDONYM.fullmatch(p.parent.name))
+    raw = sorted(p for p in run.glob(f"*/{TRACKS_FILE}") if PSEUDONYM.fullmatch(p.parent.name))
+    wanted = [path.with_name(file) for path in raw]
+    found = [path for path in wanted if path.exists()]
     if not found:
-        made = " Make them with: vid2kp clean." if clean else " Give the folder of convert's -o."
-        raise UsageError(f"The folder holds no recording with {file}.", hint=made.strip())
-    return found
+        raise UsageError(
+            f"The folder holds no recording with {file}.",
+            hint=_CONVERT_CLEAN if raw else "Give the folder of convert's -o.",
+        )
+    return found, [recording_name(path) for path in wanted if path not in found]
 
 
 def read_labels(path: Path) -> dict[str, Label]:
@@ -278,13 +293,3 @@ def _one(chosen: Format, path: Path, out: Path, options: ExportOptions) -> Expor
 
 def _ending(chosen: Format) -> str:
     return chosen.endings[0] if chosen.endings else ""
-
-
-def _check_outside(out: Path, results: Path) -> None:
-    """`verify` calls anything foreign in a folder of results a finding, and it would be one."""
-    delivered = (results / MANIFEST_FILE).exists() or (results / INDEX_FILE).exists()
-    if delivered and out.absolute().is_relative_to(results):
-        raise UsageError(
-            "The output is inside the folder of results.",
-            hint="Choose a place outside, so that the folder can still be verified.",
-        )

@@ -100,6 +100,12 @@ def _file(arrays: Arrays) -> Any:
     return file
 
 
+_CONFIDENCE: Final = (
+    "Probability that the keypoint lies within 0.1 torso lengths of its place, by the calibration "
+    "of the model; where it has none, the value of the confidence map at its peak."
+)
+
+
 def _series(arrays: Arrays, make: Callable[..., Any]) -> list[Any]:
     import ndx_pose
 
@@ -116,7 +122,7 @@ def _series(arrays: Arrays, make: Callable[..., Any]) -> list[Any]:
                 # The timestamps are written once; the other series refer to the first.
                 timestamps=series[0] if series else arrays.time,
                 confidence=arrays.confidence[:, 0, k],
-                confidence_definition="Value of the confidence map at its peak.",
+                confidence_definition=_CONFIDENCE,
                 control=arrays.states[:, 0, k].astype(np.uint8),
                 control_description=list(STATES),
             )

@@ -47,8 +47,8 @@ def export_openpose(
         OutputError: the disk is full or read-only.
     """
     need_pixels(tracks.footer, "OpenPose")
-    arrays = arrays_of(tracks, options, name=name).laid_out(_LAYOUTS[options.layout].keypoints)
-    positions, confidence = arrays.zeroed()
+    arrays = arrays_of(tracks, options, name=name)
+    positions, confidence = arrays.laid_out(_LAYOUTS[options.layout].keypoints)
     with new_folder(out) as folder:
         for row, frame in enumerate(arrays.frame):
             content = {"version": VERSION, "people": _people(positions[row], confidence[row])}

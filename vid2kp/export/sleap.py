@@ -37,10 +37,10 @@ def export_sleap(
     path = new_file(out, ".h5")
     positions = arrays.positions.astype(np.float64).transpose(1, 3, 2, 0)
     scores = arrays.confidence.astype(np.float64).transpose(1, 2, 0)
-    found = arrays.found
-    seen = found.any(axis=-1)
-    total = np.nansum(scores, axis=1)
-    instance = np.where(seen.T, total / np.maximum(found.sum(-1).T, 1), np.nan)
+    seen = arrays.found.any(axis=-1)
+    known = np.isfinite(scores)  # interpolated points have no score
+    mean = np.nansum(scores, axis=1) / np.maximum(known.sum(axis=1), 1)
+    instance = np.where(seen.T, mean, np.nan)
     keypoints = arrays.skeleton.keypoints
     limbs = np.array(arrays.skeleton.limbs, dtype=np.int64).reshape(-1, 2)
     words = [[keypoints[a], keypoints[b]] for a, b in arrays.skeleton.limbs]

@@ -99,8 +99,8 @@ class SkeletonPainter:
         """(K, 2) float64 positions, NaN = missing, and (K,) int confidence levels."""
         far = 4 * max(self.width, self.height)
         xy = np.clip(pose.xy.astype(np.float64), -far, far)
-        # Belief maps seldom exceed 0.7 away from perfect joints; below 0.1 is all but nothing.
-        shown = np.clip((np.nan_to_num(pose.confidence) - 0.1) / 0.6, 0, 1)
+        # Of the probabilities that keypoints lie where they should, few are outside 0.2 to 0.9.
+        shown = np.clip((np.nan_to_num(pose.confidence) - 0.2) / 0.7, 0, 1)
         return xy, np.round(shown * (_LEVELS - 1)).astype(int)
 
     def _draw_person(self, xy: np.ndarray, level: np.ndarray, *, dimmed: bool) -> None:

@@ -11,7 +11,9 @@
   const clock = (seconds) => {
     const tenths = Math.round(seconds * 10);
     const rest = ((tenths % 600) / 10).toFixed(1).padStart(4, "0");
-    return `${Math.floor(tenths / 600)}:${rest}`;
+    const minutes = Math.floor(tenths / 600);
+    if (minutes < 60) return `${minutes}:${rest}`;
+    return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
   };
 
   // Positions as parts of the longer side; confidence 0 = not seen.

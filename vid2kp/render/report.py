@@ -88,12 +88,7 @@ def report_text(folder: Path, videos: Collection[str], progress: Callable[[int],
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
-    try:
-        rows: list[dict[str, Any]] = read_index(folder / INDEX_FILE).to_pylist()
-    except (OSError, ValueError):
-        # pyarrow's errors are of these kinds; their text may hold the path.
-        raise TracksError("The index is damaged.", hint="Run convert again.") from None
-    return rows
+    return list(read_index(folder / INDEX_FILE).to_pylist())
 
 
 def _sections(

@@ -17,6 +17,7 @@ from vid2kp.render.report_data import Detail
 from vid2kp.tracks.quality import (
     COVERAGE,
     JITTER,
+    LIMITS,
     RULES,
     look_reasons,
     measure_quality,
@@ -332,8 +333,8 @@ def _coverage(detail: Detail) -> str:
         drawn = "".join(
             "<td></td>"
             if share is None
-            else f'<td><meter min="0" max="1" low="0.7" optimum="1" value="{share:.3f}"></meter> '
-            f"{_percent(share)}</td>"
+            else f'<td><meter min="0" max="1" low="{LIMITS["joint"]}" optimum="1" '
+            f'value="{share:.3f}"></meter> {_percent(share)}</td>'
             for share in cells
         )
         body.append(f'<tr><th scope="row">{escape(_plain(part))}</th>{drawn}</tr>')

@@ -1,7 +1,7 @@
 """Outlines of what is drawn: tapered limbs, discs, the trunk and the head, in canvas pixels.
 
-Sums, products, quotients and square roots only: unlike sines they are rounded the same way on
-every processor, so the corners are the same everywhere.
+For a frame, sums, products, quotients and square roots only: unlike sines they are rounded the same
+way on every processor, so the corners are the same everywhere.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Final, Literal
 import numpy as np
 
 from vid2kp.errors import TracksError, UsageError
+from vid2kp.files import keep_apart
 from vid2kp.pose.framing import View, keypoints_to_network, scaling, translation, whole_frame
 from vid2kp.render.drawing import SkeletonPainter, Style
 from vid2kp.tracks.load import PosedFrame, iter_frame_sizes, iter_frames, read_tracks_footer
@@ -71,9 +72,11 @@ def render_video(
 
     Raises:
         TracksError: the files do not follow the schema, or hold no frame.
+        UsageError: ``out`` is one of the files that are read.
         OutputError: the video could not be written.
     """
     options = options or RenderOptions()
+    keep_apart(Path(out), Path(tracks_path), *([Path(frames_path)] if frames_path else []))
     footer = read_tracks_footer(tracks_path)
     survey = _survey(tracks_path, frames_path, footer)
     placement = _Placement.of(footer, survey, options)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from vid2kp.errors import TracksError, UsageError
+from vid2kp.files import keep_apart
 from vid2kp.tracks.footer import Footer, Step
 from vid2kp.tracks.load import iter_frames, load_frames, read_tracks_footer
 from vid2kp.tracks.outliers import FASTEST, LEAST, LONGEST, TIMES_USUAL
@@ -103,7 +104,7 @@ def clean_tracks(
 
     Raises:
         TracksError: the files do not follow the schema, or are clean already.
-        UsageError: ``out`` is the tracks file itself.
+        UsageError: ``out`` is one of the files that are read.
         OutputError: the file could not be written.
     """
     options = options or CleanOptions()
@@ -111,10 +112,9 @@ def clean_tracks(
     footer = read_tracks_footer(tracks_path)
     if footer.product != "raw":
         raise TracksError("The tracks are clean already.", hint="Give the raw tracks file.")
-    if Path(out).resolve() == Path(tracks_path).resolve():
-        raise UsageError("The raw tracks are never overwritten.", hint="Choose another name.")
     beside = Path(tracks_path).with_name(FRAMES_FILE)
     wanted = Path(frames_path) if frames_path else beside
+    keep_apart(Path(out), Path(tracks_path), wanted)
     rows = load_frames(wanted) if frames_path or beside.exists() else None
     frames, times, people = _read(tracks_path)
     if rows is not None and not np.array_equal(rows["frame"].to_numpy(), frames):
@@ -134,12 +134,13 @@ def clean_tracks(
                 samples, times[here], breaks[here], passband=options.passband, alive=alive
             )
         fill_gaps(samples, times[here], breaks[here], longest_gap=options.longest_gap)
+    told = {name: _told(samples) for name, samples in people.items()}
     with TracksWriter(Path(out), footer.skeleton) as writer:
         for i, (frame, time) in enumerate(zip(frames, times, strict=True)):
-            writer.write(int(frame), float(time), dict(_poses(people, i)))
+            writer.write(int(frame), float(time), dict(_poses(people, told, i)))
             alive()
         writer.finish(_clean_footer(footer, options, knows_swaps=rows is not None))
-    return _summary(len(frames), people, outliers)
+    return _summary(len(frames), people, told, outliers)
 
 
 def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray, dict[str, Samples]]:
@@ -192,15 +193,19 @@ def _swapped(rows: pa.Table, footer: Footer) -> dict[int, list[int]]:
     }
 
 
-def _poses(people: dict[str, Samples], i: int) -> Iterator[tuple[str, Pose]]:
-    """Who has rows in a frame: everybody who had, and whose gap there was filled."""
-    missing = STATES.index(MISSING)
+def _poses(
+    people: dict[str, Samples], told: dict[str, np.ndarray], i: int
+) -> Iterator[tuple[str, Pose]]:
+    """Who has rows in a frame."""
     for name, samples in people.items():
         row = i - samples.start
-        if not 0 <= row < len(samples):
-            continue
-        if samples.there[row] or (samples.state[row] != missing).any():
+        if 0 <= row < len(samples) and told[name][row]:
             yield name, Pose(samples.xy[row], samples.confidence[row], samples.state[row])
+
+
+def _told(samples: Samples) -> np.ndarray:
+    """(F,) bool: the frames in which somebody has rows: had before, or the gap was filled."""
+    return np.asarray(samples.there | (samples.state != STATES.index(MISSING)).any(axis=1))
 
 
 def _clean_footer(footer: Footer, options: CleanOptions, *, knows_swaps: bool) -> Footer:
@@ -237,10 +242,10 @@ def _clean_footer(footer: Footer, options: CleanOptions, *, knows_swaps: bool) -
     return replace(footer, product="clean", processing=(*footer.processing, *steps))
 
 
-def _summary(frames: int, people: dict[str, Samples], outliers: int) -> CleanSummary:
-    counts = sum(
-        (np.bincount(s.state.ravel(), minlength=len(STATES)) for s in people.values()),
-        start=np.zeros(len(STATES), dtype=int),
-    )
+def _summary(
+    frames: int, people: dict[str, Samples], told: dict[str, np.ndarray], outliers: int
+) -> CleanSummary:
+    states = [samples.state[told[name]].ravel() for name, samples in people.items()]
+    counts = np.bincount(np.concatenate([np.empty(0, int), *states]), minlength=len(STATES))
     by_state = {name: int(counts[i]) for i, name in enumerate(STATES)}
     return CleanSummary(frames, **by_state, outliers=outliers)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vid2kp.errors import TracksError
 from vid2kp.files import output_errors, replacing
 from vid2kp.tracks.quality import COUNTS, COVERAGE, JITTER, SECONDS, look_reasons
 from vid2kp.tracks.schema import parquet_writer
@@ -74,6 +75,17 @@ def _whole(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_index(path: Path) -> pa.Table:
-    """The rows of an index, in the columns of `INDEX_SCHEMA`."""
-    with Path(path).open("rb") as file:
-        return pq.read_table(file, read_dictionary=["status"])
+    """The rows of an index, in the columns of `INDEX_SCHEMA`.
+
+    Raises:
+        TracksError: it cannot be read, or is no index.
+    """
+    damaged = TracksError("The index is damaged.", hint="Run convert again.")
+    try:
+        table = pq.read_table(pa.BufferReader(Path(path).read_bytes()))
+    except (OSError, pa.ArrowException):
+        # The texts of pyarrow's errors may hold the path.
+        raise damaged from None
+    if table.schema.names != INDEX_SCHEMA.names:
+        raise damaged
+    return table

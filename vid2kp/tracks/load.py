@@ -270,7 +270,7 @@ def load_tracks(path: str | Path, *, frames_path: str | Path | None = None) -> T
     beside = Path(path).with_name(FRAMES_FILE)
     wanted = Path(frames_path) if frames_path else beside
     frames = load_frames(wanted) if frames_path or beside.exists() else None
-    tracks = Tracks(footer=footer, table=table, frames_table=frames)
+    tracks = Tracks(footer, table, frames)
     _ = tracks._blocks  # a file whose rows are out of order is refused here, not later
     return tracks
 
@@ -388,13 +388,13 @@ def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
 @contextmanager
 def _parquet(path: Path, words: list[str]) -> Iterator[pq.ParquetFile]:
     try:
-        with path.open("rb") as opened, pq.ParquetFile(opened, read_dictionary=words) as file:
-            yield file
+        with path.open("rb") as opened:
+            known = set(words) & set(pq.read_schema(opened).names)  # of others: KeyError
+            with pq.ParquetFile(opened, read_dictionary=sorted(known)) as file:
+                yield file
     except OSError as error:
-        # pyarrow's errors are OSErrors too when the pages are damaged; no text of theirs, it
-        # may hold the path.
-        raise TracksError(
-            f"The tracks cannot be read: {error.strerror or 'damaged file'}."
-        ) from None
+        # Of damaged pages pyarrow's errors are OSErrors too, with texts that may hold the path.
+        why = error.strerror or "damaged file"
+        raise TracksError(f"The tracks cannot be read: {why}.") from None
     except pa.ArrowInvalid:
         raise TracksError("It is not a Parquet file, or it is damaged.") from None

@@ -222,6 +222,8 @@ RULES: Final = (
 )  # fmt: skip
 """All of them, in the order in which they are told."""
 
+LIMITS: Final = {rule.name: rule.limit for rule in RULES}
+
 RULE_NAMES: Final = tuple(rule.name for rule in RULES)
 
 
@@ -254,10 +256,10 @@ def _longest_gap(series: Series) -> float:
     """From the last frame with the infant to the next; the ends of the video count as seen."""
     if not len(series):
         return 0.0
-    seen = np.concatenate([series.time[:1], series.time[series.seen], series.time[-1:]])
-    gaps = np.diff(seen)
-    # Frames that follow each other leave no gap between them.
-    return float(gaps.max()) if gaps.max() > 1.5 * series.step else 0.0
+    time = np.cumsum(np.append(0.0, series.durations[:-1]))  # without holes in the video
+    seen = np.concatenate([[0], np.flatnonzero(series.seen), [len(series) - 1]])
+    gaps = np.diff(time[seen])[np.diff(seen) > 1]  # there is a frame without the infant between
+    return float(gaps.max(initial=0.0))
 
 
 def _longest_stretch(series: Series, usable: np.ndarray) -> float:
@@ -271,11 +273,12 @@ def _longest_stretch(series: Series, usable: np.ndarray) -> float:
 
 
 def _view_changes(series: Series) -> int | None:
-    views = series.view[np.isfinite(series.view).all(axis=1)]
-    if not len(views):
+    looked = np.isfinite(series.view).all(axis=1)
+    if not looked.any():
         return None
-    resized = (np.diff(series.size, axis=0) != 0).any(axis=1).sum()
-    return int((np.diff(views, axis=0) != 0).any(axis=1).sum() + resized)
+    # With the whole picture in view a new size is a new view too, but no second change.
+    views = np.concatenate([series.view[looked], series.size[looked]], axis=1)
+    return int((np.diff(views, axis=0) != 0).any(axis=1).sum())
 
 
 def _jitter(series: Series, columns: list[int]) -> float | None:
