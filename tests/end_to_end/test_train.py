@@ -106,6 +106,16 @@ def test_a_name_that_cannot_be_one_is_told_before_the_training(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_model_that_is_not_there_is_told_before_pictures_are_rendered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = vid2kp_here(
+        capsys, "train", "-o", tmp_path / "run", "--synthetic", "2", "--from", "nosuch"
+    )
+    assert run.returncode != 0 and "no such model" in run.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_synthetic_pictures_of_another_seed_are_made_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,16 +69,20 @@ class Killed(Exception):
     pass
 
 
-def test_a_run_that_was_killed_goes_on_with_the_same_loss_curve(source: Source, tmp_path: Path):
-    whole = train(network(), [source], tmp_path / "whole", options=SHORT)
+@pytest.mark.parametrize("steady", [0.0, 2.0])
+def test_a_run_that_was_killed_goes_on_with_the_same_loss_curve(
+    source: Source, tmp_path: Path, steady: float
+):
+    options = replace(SHORT, steady=steady)
+    whole = train(network(), [source], tmp_path / "whole", options=options)
 
     def kill(at: Progress) -> None:
         if at.step == 3:  # a checkpoint was written after step 2
             raise Killed
 
     with pytest.raises(Killed):
-        train(network(), [source], tmp_path / "cut", options=SHORT, progress=kill)
-    resumed = train(network(), [source], tmp_path / "cut", options=SHORT)
+        train(network(), [source], tmp_path / "cut", options=options, progress=kill)
+    resumed = train(network(), [source], tmp_path / "cut", options=options)
     assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name

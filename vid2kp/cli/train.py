@@ -68,6 +68,14 @@ def train(
         float,
         typer.Option(help="Decay of the running average of the weights that is saved; 0: none."),
     ] = 0.998,
+    steady: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Weight of how well peaks follow a picture that is moved by a few pixels, which "
+            "is seen as well then: twice the time a step.",
+        ),
+    ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Of samples and first weights.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare samples.")] = 1,
     precision: Annotated[Literal["bf16", "fp32"], typer.Option()] = "bf16",
@@ -103,6 +111,7 @@ def train(
         optimizer=optimizer,
         schedule=schedule,
         average=average,
+        steady=steady,
         seed=seed,
         workers=workers,
         precision=precision,
@@ -110,9 +119,9 @@ def train(
     )
     device = str(choose_device(device))
     sources = _sources(annotations or [], images or [], share)
+    untrained, parent = _network(network, skeleton, start_from, seed)
     if synthetic:
         sources.append(_synthetic(screen, out / _SYNTHETIC, synthetic, seed, device))
-    untrained, parent = _network(network, skeleton, start_from, seed)
     with screen.progress("{task.completed:,}/{task.total:,}", "{task.fields[loss]}") as progress:
         task = progress.add_task("training", total=steps, loss="")
 

@@ -39,8 +39,7 @@ def as_tensors(sample: Sample) -> dict[str, Tensor]:
 def _with_places(sample: dict[str, Tensor], places: int) -> dict[str, Tensor]:
     """A sample with nobody in the places that are left over."""
     left = places - len(sample["boxes"])
-    return {
-        "image": sample["image"],
+    return sample | {
         "keypoints": functional.pad(sample["keypoints"], (0, 0, 0, 0, 0, left)),
         "state": functional.pad(sample["state"], (0, 0, 0, left), value=ABSENT),
         "boxes": functional.pad(sample["boxes"], (0, 0, 0, left), value=_NOWHERE),
@@ -57,3 +56,26 @@ def collate(samples: list[dict[str, Tensor] | Vid2kpError]) -> dict[str, Tensor]
     places = max(1, *(len(sample["boxes"]) for sample in good))
     padded = [_with_places(sample, places) for sample in good]
     return cast("dict[str, Tensor]", default_collate(padded))
+
+
+def with_moved(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A batch of B samples, and behind them the same samples once more, moved.
+
+    Args:
+        batch: with ``move``, (B, 2) int64: pixels to the right and down, not below 0.
+
+    Returns:
+        2 · B samples. The borders that come free show what they showed before.
+    """
+    images, move = batch["image"], batch["move"]
+    moved = images.clone()
+    for picture, before, (right, down) in zip(moved, images, move.tolist(), strict=True):
+        height, width = before.shape[:2]
+        picture[down:, right:] = before[: height - down, : width - right]
+    by = move[:, None].to(batch["keypoints"])
+    return {
+        "image": torch.cat([images, moved]),
+        "keypoints": torch.cat([batch["keypoints"], batch["keypoints"] + by[:, None]]),
+        "state": torch.cat([batch["state"], batch["state"]]),
+        "boxes": torch.cat([batch["boxes"], batch["boxes"] + by.repeat(1, 1, 2)]),
+    }

@@ -27,13 +27,17 @@ from vid2kp.pose.estimate import choose_device
 from vid2kp.pose.skeleton import Skeleton
 from vid2kp.pose.weights import Network
 from vid2kp.training.augment import AugmentOptions, augment
-from vid2kp.training.batches import as_tensors, collate
+from vid2kp.training.batches import as_tensors, collate, with_moved
 from vid2kp.training.checkpoint import Checkpoint
 from vid2kp.training.curve import add_loss
-from vid2kp.training.dataset import CocoKeypoints
+from vid2kp.training.dataset import PRESENT, CocoKeypoints
+from vid2kp.training.losses import stage_loss, unsteadiness
 from vid2kp.training.targets import Spread, Targets, make_targets
 
 _Tensors = tuple[Tensor, ...] | list[Tensor]
+
+_MOST = 8
+"""A second view of a sample is moved by fewer pixels: the coarsest stride of the networks."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class TrainOptions:
         seed: of samples and initial weights.
         sigma: σ of equation 2 at the last stage, input pixels at size 256, scaled with `size`.
         limb: half width of equation 3 likewise.
+        steady: weight of `unsteadiness`; above 0 each sample is seen twice, the second time moved
+            by less than a cell of the coarsest map. 0 as in the paper.
         workers: processes that prepare samples.
         precision: ``bf16`` or ``fp32``.
         every: steps between checkpoints.
@@ -93,6 +99,7 @@ class TrainOptions:
     seed: int = 0
     sigma: float = 7.5
     limb: float = 5.0
+    steady: float = 0.0
     workers: int = 1
     precision: str = "bf16"
     every: int = 250
@@ -148,7 +155,10 @@ class Mixture(Dataset[dict[str, Tensor]]):
         return self.options.steps * self.options.batch
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        """One sample: image (S, S, 3) uint8, keypoints (P, K, 2), state (P, K), boxes (P, 4)."""
+        """One sample: image (S, S, 3) uint8, keypoints (P, K, 2), state (P, K), boxes (P, 4).
+
+        Where peaks shall be steady, also move (2,) int64, see `with_moved`.
+        """
         cv2.setNumThreads(0)
         rng = np.random.default_rng([self.options.seed, number])
         data = self.sets[rng.choice(len(self.sets), p=self.shares)]
@@ -161,34 +171,16 @@ class Mixture(Dataset[dict[str, Tensor]]):
             rng=rng,
             options=self.options.augment,
         )
-        return as_tensors(sample)
-
-
-def stage_loss(confidence: Tensor, affinity: Tensor, targets: Targets, keypoints: int) -> Tensor:
-    """Masked L2 of one stage (equation 5), foreground weighted.
-
-    A map is almost all background, and plain L2 stays on the plateau "zero everywhere" for long;
-    weights of 1 + 10 S*, 0.25 + 1.5 |L*| and 0.3 for the background channel leave it at once.
-
-    Args:
-        confidence: (B, K + 1, h, w) predicted.
-        affinity: (B, 2 · limbs, h, w) predicted.
-        targets: of this stage.
-        keypoints: K.
-
-    Returns:
-        Scalar: weighted squared error summed over channels, averaged over cells and pictures.
-    """
-    weight = 1 + 10 * targets.confidence
-    weight[:, keypoints:] = 0.3
-    error = weight * targets.confidence_mask * (confidence.float() - targets.confidence).square()
-    field_weight = (0.25 + 1.5 * targets.affinity.abs()) * targets.affinity_mask
-    field_error = field_weight * (affinity.float() - targets.affinity).square()
-    return error.sum(1).mean() + field_error.sum(1).mean()
+        tensors = as_tensors(sample)
+        if self.options.steady:
+            tensors["move"] = torch.from_numpy(rng.integers(0, _MOST, size=2))
+        return tensors
 
 
 def total_loss(network: Network, batch: dict[str, Tensor], options: TrainOptions) -> Tensor:
     """Loss over all stages (intermediate supervision) of one batch."""
+    if options.steady:
+        batch = with_moved(batch)
     images = network.normalise(batch["image"]).contiguous(memory_format=torch.channels_last)
     device = images.device.type
     with torch.autocast(device, torch.bfloat16, enabled=options.precision == "bf16"):
@@ -209,6 +201,10 @@ def total_loss(network: Network, batch: dict[str, Tensor], options: TrainOptions
                 spread=Spread(options.sigma * widen, options.limb * widen),
             )
         loss = loss + stage_loss(confidence, affinity, made[stride], len(network.skeleton))
+    if options.steady:
+        keypoints = confidence[:, : len(network.skeleton)]
+        cells = (batch["keypoints"] + 0.5) / stride - 0.5
+        loss = loss + options.steady * unsteadiness(keypoints, cells, batch["state"] == PRESENT)
     return loss
 
 
