@@ -26,11 +26,12 @@ from typing import Any, Literal
 import psutil
 from clips import make_clip
 
+from vid2kp.exit_codes import ALL_DONE, NOTHING_DONE, SOME_FAILED
+
 Victim = Literal["worker", "batch", "actor"]
 
 _SIGNS: dict[Victim, str] = {"worker": "spawn_main", "actor": "Converter"}
 _PATIENCE = 600.0
-_ALL, _SOME_FAILED, _NONE = 0, 1, 3  # exit codes of a batch that came to its end
 
 _BATCH = """
 import sys
@@ -81,7 +82,7 @@ class Soak:
         """Seconds of an undisturbed batch, which must deliver everything."""
         begin = time.monotonic()
         code = self.start(out).wait(timeout=_PATIENCE)
-        assert code == _ALL, f"an undisturbed batch ended with code {code}"
+        assert code == ALL_DONE, f"an undisturbed batch ended with code {code}"
         return time.monotonic() - begin
 
     @property
@@ -125,10 +126,10 @@ def _until_done(
                 killed[victim] += 1
                 print(f"{killed.total():3} {victim}", flush=True)
         code = process.wait(timeout=_PATIENCE)
-        if code == _ALL:
+        if code == ALL_DONE:
             return time.monotonic() - begin
         # A worker that was killed costs its video, until the next call.
-        assert code in (_SOME_FAILED, _NONE, -9), f"a batch ended with code {code}"
+        assert code in (SOME_FAILED, NOTHING_DONE, -9), f"a batch ended with code {code}"
 
 
 def _kill(process: subprocess.Popen[bytes], victim: Victim, delay: float) -> bool:

@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vid2kp.errors import OutputError, UsageError
@@ -52,7 +52,8 @@ def replacing(path: Path) -> Iterator[Path]:
             part.replace(path)
             _flush(path.parent)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # of a disk that may only be read, what went wrong is told
+            part.unlink(missing_ok=True)
         raise
 
 

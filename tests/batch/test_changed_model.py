@@ -13,11 +13,11 @@ from batches import Materials, make_model
 
 from vid2kp.batch import BatchOptions, Progress, run
 from vid2kp.batch.crew import CrewOptions, Halted, alike, difference
-from vid2kp.batch.run import CUT_SHORT
 from vid2kp.batch.worker import Ready, Refused, Task
 from vid2kp.cluster.actor import Actor
 from vid2kp.cluster.crew import RayCrew
 from vid2kp.convert import ConvertOptions
+from vid2kp.exit_codes import CUT_SHORT
 
 FIRST = Ready(model_sha256="aa", device="cpu", precision="bf16", gpus=0, limited=True)
 

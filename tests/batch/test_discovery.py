@@ -43,6 +43,17 @@ def test_a_file_that_is_named_is_taken_whatever_it_is_called(tmp_path: Path) -> 
     assert discover([named]) == [named]
 
 
+def test_files_that_are_passed_over_are_counted(tmp_path: Path) -> None:
+    for name in ("a.mp4", "IMG_0042", "b.mp4.bak", "deep/c.dav", ".hidden", "._a.mp4"):
+        put(tmp_path / name)
+    for name in ("manifest.json", "tracks.parquet", "skeleton.mp4", "frames.parquet"):
+        put(tmp_path / "results" / name)
+    found = find_sources([tmp_path])
+    assert (len(found.sources), found.passed_over) == (1, 3)
+    with pytest.raises(UsageError, match=r"no video in the inputs.*by name"):
+        find_sources([tmp_path / "deep"])
+
+
 def test_inputs_keep_their_order_and_paths_are_absolute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,8 +18,8 @@ from vid2kp.batch import BatchOptions, run
 from vid2kp.batch.crew import Ended, Event
 from vid2kp.batch.ledger import Ledger, Record
 from vid2kp.batch.pool import Pool
-from vid2kp.batch.run import CUT_SHORT
 from vid2kp.batch.worker import describe
+from vid2kp.exit_codes import CUT_SHORT
 from vid2kp.files import output_errors
 from vid2kp.tracks.index import read_index
 

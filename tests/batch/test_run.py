@@ -19,11 +19,12 @@ from media import Clip, make
 from vid2kp.batch import BatchOptions, BatchResult, Progress, run
 from vid2kp.batch.crew import Ended, Event
 from vid2kp.batch.pool import Pool
-from vid2kp.batch.run import SOME_FAILED, _way
+from vid2kp.batch.run import _way
 from vid2kp.batch.worker import Ready
 from vid2kp.batch.workload import Way
 from vid2kp.convert import ConvertOptions
 from vid2kp.errors import UsageError
+from vid2kp.exit_codes import SOME_FAILED
 from vid2kp.files import EPOCH
 from vid2kp.privacy.manifest import REASON
 from vid2kp.privacy.pseudonym import Key

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from console import vid2kp
+from console import vid2kp, vid2kp_here
+from people import write_people
 from typer.main import get_command
 
 import vid2kp as package
@@ -98,6 +101,36 @@ def test_messages_never_repeat_the_name_of_a_source(arguments: list[str], tmp_pa
     assert "Error" in said or "unreadable" in said
     assert "Muster" not in said
     assert str(tmp_path) not in said
+
+
+@pytest.mark.parametrize("value", ["0", "-5"])
+def test_limits_are_told_whole(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = vid2kp_here(capsys, "synth", "-o", "x", "--video", "--seconds", value)
+    assert said.returncode == 2
+    assert "0.04" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(errno.ENOSPC, 4), (errno.EROFS, 4), (errno.EACCES, 1)]
+)
+def test_a_disk_that_takes_nothing_has_an_exit_code_of_its_own(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: int,
+    code: int,
+) -> None:
+    tracks = write_people(tmp_path / "video", frames=3)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)  # as of a disk that may only be read
+    run = vid2kp_here(capsys, "clean", tracks, "-o", tmp_path / "clean.parquet")
+    assert run.returncode == code
+    assert os.strerror(error) in run.stderr
+    assert "Check the free space" in run.stderr
 
 
 def test_output_in_a_pipe_has_no_colour_and_no_control_characters() -> None:

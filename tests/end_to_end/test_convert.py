@@ -89,7 +89,7 @@ def test_a_dry_run_makes_nothing(
         "--model", made / "untrained.safetensors",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    assert "2 videos to convert, about 3 frames" in run.stdout
+    assert "To convert: 2 videos, about 3 frames" in run.stdout
     assert "It would take about" in run.stdout
     assert not out.exists()
 

@@ -56,6 +56,18 @@ def test_a_model_and_its_saved_results_have_the_same_figures(
             assert whole[name]["value"] == pytest.approx(figure["value"], abs=1e-3)
 
 
+def test_an_attribute_that_no_picture_has_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth(tmp_path, [annotation(body(), image_id=1)], images=[{"id": 1, "view": "side"}])
+    (tmp_path / "r.json").write_text("[]")
+    given = ("--annotations", tmp_path / "truth.json", "--results", tmp_path / "r.json")
+    run = vid2kp_here(capsys, "evaluate", *given, "--samples", "0", "--by", "nosuch")
+    assert "No picture has the attribute nosuch; there are id, view." in run.stderr
+    run = vid2kp_here(capsys, "evaluate", *given, "--samples", "0", "--by", "view")
+    assert "No picture has" not in run.stderr
+
+
 @pytest.mark.parametrize("made", ["--save-results", "--draw"])
 def test_hand_made_labels_are_never_overwritten(
     labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], made: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from console import vid2kp
+import pytest
+from console import vid2kp, vid2kp_here
 from PIL import Image
 
 
@@ -43,3 +44,13 @@ def test_nothing_of_use_writes_nothing(tmp_path: Path) -> None:
     run = vid2kp("labelme2coco", tmp_path / "labels", "-o", tmp_path / "coco.json")
     assert run.returncode == 3
     assert not (tmp_path / "coco.json").exists()
+
+
+def test_labels_are_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels(tmp_path / "labels", "a")
+    file = tmp_path / "labels" / "a.json"
+    before = file.read_bytes()
+    run = vid2kp_here(capsys, "labelme2coco", tmp_path / "labels", "-o", file)
+    assert run.returncode == 2
+    assert "would be lost" in run.stderr
+    assert file.read_bytes() == before

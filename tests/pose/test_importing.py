@@ -219,7 +219,7 @@ def test_the_checkpoint_of_a_training_gives_what_the_training_gives(
     source = Source(pictures, tmp_path / "images")
     trained = train(own(INFANT22), [source], tmp_path / "run", options=options)
     imported = import_checkpoint(tmp_path / "run" / "checkpoint.pt")
-    assert imported.layout == "vid2kp"
+    assert (imported.layout, imported.size) == ("vid2kp", 64)
     state = imported.network.state_dict()
     for name, tensor in trained.state_dict().items():
         assert torch.equal(state[name], tensor), name

@@ -86,6 +86,15 @@ def test_nothing_private_may_lie_in_the_output_folder(place: str, tmp_path: Path
             check_places(out, *private)
 
 
+def test_a_private_folder_is_no_output_folder(tmp_path: Path) -> None:
+    (tmp_path / "OUT.private").mkdir()
+    check_places(tmp_path / "OUT.private")
+    (tmp_path / "OUT.private" / "links.csv").write_text("")
+    for out in (tmp_path / "OUT.private", tmp_path / "OUT.private" / "more"):
+        with pytest.raises(PrivacyError, match="private one of another"):
+            check_places(out)
+
+
 def test_the_private_folder_does_not_come_to_lie_in_another_output_folder(tmp_path: Path) -> None:
     (tmp_path / "OUT").mkdir()
     check_places(tmp_path / "OUT" / "again")

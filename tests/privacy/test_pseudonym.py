@@ -100,6 +100,16 @@ def test_a_damaged_table_is_refused_and_not_overwritten(text: str, tmp_path: Pat
     assert table.read_text() == text
 
 
+def test_a_mark_of_a_spreadsheet_program_does_no_harm(tmp_path: Path) -> None:
+    first = Links(tmp_path).pseudonym_for(tmp_path / "Müller.mp4")
+    table = tmp_path / "links.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes())
+    again = Links(tmp_path)
+    assert again.pseudonym_for(tmp_path / "Müller.mp4") == first
+    second = again.pseudonym_for(tmp_path / "b.mp4")
+    assert set(Links(tmp_path).sources()) == {first, second}
+
+
 def test_a_row_cut_by_a_power_failure_is_dropped(tmp_path: Path) -> None:
     first = Links(tmp_path).pseudonym_for(tmp_path / "a.mp4")
     with (tmp_path / "links.csv").open("a") as file:

@@ -53,10 +53,12 @@ class Found:
     Attributes:
         sources: the videos, those of a folder by their names, folders as they were given.
         closed: folders that may not be read.
+        passed_over: how many files of the folders are not called a video.
     """
 
     sources: tuple[Source, ...]
     closed: tuple[Path, ...]
+    passed_over: int = 0
 
 
 def discover(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
@@ -90,9 +92,10 @@ def find_sources(inputs: Sequence[str | os.PathLike[str]], *, out: Path | None =
     if not walk.sources:
         raise UsageError(
             "There is no video in the inputs.",
-            hint="Give video files or folders that hold some.",
+            hint="Give video files or folders that hold some. A file whose name does not end like "
+            "that of a video (.mp4, .mov …) must be given by name.",
         )
-    return Found(tuple(walk.sources), tuple(walk.closed))
+    return Found(tuple(walk.sources), tuple(walk.closed), walk.passed_over)
 
 
 @dataclass
@@ -100,6 +103,7 @@ class _Walk:
     out: Path | None
     sources: list[Source] = field(default_factory=list)
     closed: list[Path] = field(default_factory=list)
+    passed_over: int = 0
     _seen: set[tuple[int | str, ...]] = field(default_factory=set)
 
     def add(self, given: Path, number: int) -> None:
@@ -132,12 +136,15 @@ class _Walk:
     def _files_below(self, folder: Path) -> Iterator[Path]:
         for name, folders, files in os.walk(folder, onerror=self._may_not_enter):
             here = Path(name)
-            if _RESULT.issubset(files):
+            is_result = _RESULT.issubset(files)
+            if is_result:
                 files = [file for file in files if file != VIDEO_FILE]
             folders[:] = sorted(filter(lambda n: self._is_to_enter(here / n), folders), key=_order)
             for file in sorted(files, key=_order):
                 if _is_called_a_video(file):
                     yield here / file
+                elif not (is_result or file.startswith(".")):
+                    self.passed_over += 1
 
     def _is_to_enter(self, folder: Path) -> bool:
         if folder.name.startswith(".") or folder.name in _WASTE:

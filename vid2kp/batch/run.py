@@ -31,10 +31,12 @@ from vid2kp.batch.worker import Ready
 from vid2kp.batch.workload import Way, Workload
 from vid2kp.convert import ConvertOptions, VideoResult
 from vid2kp.errors import ModelError, OutputError, PrivacyError, UsageError, Vid2kpError
-from vid2kp.files import output_errors
+from vid2kp.exit_codes import ALL_DONE, CUT_SHORT, INTERRUPTED, NOTHING_DONE, SOME_FAILED
+from vid2kp.files import is_of_full_disk, output_errors
 from vid2kp.privacy.harden import shortfalls
 from vid2kp.privacy.manifest import OPTIONS
 from vid2kp.privacy.pseudonym import (
+    PSEUDONYM,
     Key,
     Links,
     check_places,
@@ -43,13 +45,7 @@ from vid2kp.privacy.pseudonym import (
     table_of,
 )
 from vid2kp.render.report import write_report
-
-ALL_DELIVERED: Final = 0
-SOME_FAILED: Final = 1
-NOTHING_DELIVERED: Final = 3
-CUT_SHORT: Final = 4
-INTERRUPTED: Final = 130
-"""Exit codes, see docs/cli.md."""
+from vid2kp.tracks.schema import INDEX_FILE, REPORT_FILE
 
 _CORES_PER_JOB: Final = 4
 _MEMORY_PER_JOB: Final = 3 << 29
@@ -126,6 +122,7 @@ def run(
             removed=len(workload.removed - {result.pseudonym for result in workload.results}),
             halted=workload.halted,
             unbegun=workload.unbegun,
+            foreign=_foreign(out),
         )
         result = BatchResult(
             results=tuple(workload.results),
@@ -150,6 +147,7 @@ class _End:
         removed: how many of other runs.
         halted: why no video was begun any more, a sentence; "" where all were.
         unbegun: how many videos were not begun for that.
+        foreign: how many things in the output folder are no results.
     """
 
     indexed: bool
@@ -158,6 +156,7 @@ class _End:
     removed: int
     halted: str
     unbegun: int
+    foreign: int
 
     @property
     def is_whole(self) -> bool:
@@ -212,7 +211,7 @@ def _dry_run(
     return BatchResult(
         results=(),
         skipped=frozenset(finished.values()),
-        exit_code=ALL_DELIVERED,
+        exit_code=ALL_DONE,
         folder=out,
         private=private,
         plan=plan,
@@ -277,6 +276,8 @@ def _as_usage_error() -> Iterator[None]:
     try:
         yield
     except (ModelError, OutputError, PrivacyError) as error:
+        if is_of_full_disk(error):
+            raise
         raise UsageError(error.message, hint=error.hint) from None
 
 
@@ -335,13 +336,21 @@ def _lost(workload: Workload, out: Path) -> int:
     return sum(not folder.is_dir() for folder in folders)
 
 
+def _foreign(out: Path) -> int:
+    """How many things in an output folder are neither results nor hidden."""
+    below = out.iterdir() if out.is_dir() else ()
+    names = [path.name for path in below if not path.name.startswith(".")]
+    ours = (INDEX_FILE, REPORT_FILE)
+    return sum(name not in ours and not PSEUDONYM.fullmatch(name) for name in names)
+
+
 def _exit_code(results: Sequence[VideoResult], end: _End) -> int:
     if end.halted:
         return CUT_SHORT
     delivered = sum(result.folder is not None for result in results)
     if delivered == len(results) and end.is_whole:
-        return ALL_DELIVERED
-    return SOME_FAILED if delivered else NOTHING_DELIVERED
+        return ALL_DONE
+    return SOME_FAILED if delivered else NOTHING_DONE
 
 
 def _notes(found: Found, batch: BatchOptions, end: _End, *, limited: bool) -> tuple[str, ...]:
@@ -367,6 +376,16 @@ def _notes(found: Found, batch: BatchOptions, end: _End, *, limited: bool) -> tu
         notes.append(
             f"{len(found.closed)} folders of the inputs may not be read and were left out; the "
             "private log names them."
+        )
+    if found.passed_over:
+        notes.append(
+            f"Files passed over in the folders: {found.passed_over}. Their names do not end like a "
+            "video's; give those that are videos by name."
+        )
+    if end.foreign:
+        notes.append(
+            f"Files and folders in the output folder that vid2kp has not made: {end.foreign}. Take "
+            "them out before it is handed over."
         )
     if batch.memory is not None and not limited:
         notes.append("The memory that one video may take cannot be limited here.")

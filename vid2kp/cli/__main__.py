@@ -15,10 +15,9 @@ import typer
 from vid2kp.cli.app import app
 from vid2kp.cli.screen import show_error
 from vid2kp.errors import UsageError, Vid2kpError
+from vid2kp.exit_codes import CUT_SHORT, INTERRUPTED, SOME_FAILED, USAGE
+from vid2kp.files import is_of_full_disk
 from vid2kp.privacy.harden import forbid_core_files, hide_stray_errors
-
-USAGE = 2
-INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = app(arguments, prog_name="vid2kp", standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # a command was, or said so of what it had begun
+            raise KeyboardInterrupt
     except typer.TyperException as error:
         show_error(_without_names(error.format_message(), arguments), "See: vid2kp --help")
         return USAGE
@@ -51,14 +52,16 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except Vid2kpError as error:
         show_error(error.message, error.hint)
-        return USAGE if isinstance(error, UsageError) else 1
+        if is_of_full_disk(error):
+            return CUT_SHORT
+        return USAGE if isinstance(error, UsageError) else SOME_FAILED
     except BrokenPipeError:
         # The reader (`head`, `less`) has seen enough; Python must not complain at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
         show_error(_what_went_wrong(error), _where(error))
-        return 1
+        return SOME_FAILED
     return code if isinstance(code, int) else 0
 
 
@@ -70,7 +73,8 @@ def _without_names(message: str, arguments: list[str]) -> str:
     """The parser's message without the arguments, any of which may be the name of a source."""
     for argument in sorted(arguments, key=len, reverse=True):
         if argument and not argument.startswith("-"):
-            message = re.sub(rf"(?<!\w){re.escape(argument)}(?!\w)", "…", message)
+            # No part of a word, nor of a limit such as 0.001.
+            message = re.sub(rf"(?<![\w.]){re.escape(argument)}(?!\w|\.\d)", "…", message)
     return message
 
 

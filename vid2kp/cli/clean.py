@@ -39,9 +39,10 @@ def clean(
     The raw tracks stay as they are; every changed sample is marked in the column state.
     """
     from vid2kp.tracks.clean import CleanOptions, clean_tracks
-    from vid2kp.tracks.places import check_outside_results
+    from vid2kp.tracks.places import check_ending, check_outside_results
     from vid2kp.tracks.schema import TRACKS_FILE
 
+    check_ending(out, ".parquet")
     check_outside_results(out)
     screen = Screen(as_json=as_json, quiet=quiet)
     summary = clean_tracks(

@@ -108,7 +108,7 @@ def convert(
     if cluster and dry_run:
         raise UsageError("A dry run measures this machine.", hint="Leave --cluster out.")
     from vid2kp.batch.options import BatchOptions, parse_shard
-    from vid2kp.batch.run import INTERRUPTED, run
+    from vid2kp.batch.run import run
     from vid2kp.convert import ConvertOptions
 
     screen = Screen(as_json=as_json, quiet=quiet, verbose=verbose)
@@ -145,8 +145,6 @@ def convert(
     else:
         _show_results(screen, result)
         _show_places(screen, out, result)
-    if result.exit_code == INTERRUPTED:
-        screen.note("Interrupted: what is listed is complete; the same command goes on from here.")
     for note in result.notes:
         screen.note(note)
     screen.document(_as_document(out, result))
@@ -230,8 +228,8 @@ def _one_line(event: Progress) -> str:
 
 
 def _show_plan(screen: Screen, plan: Plan) -> None:
-    screen.line(f"{plan.to_do:,} videos to convert, about {plan.frames:,} frames.")
-    screen.line(f"{plan.finished:,} videos are finished.")
+    screen.line(f"To convert: {counted(plan.to_do, 'video')}, about {plan.frames:,} frames.")
+    screen.line(f"Finished before: {counted(plan.finished, 'video')}.")
     if plan.frames_per_second and plan.seconds is not None:
         rate = f"{plan.frames_per_second:,.0f} frames/s, measured here"
         screen.line(f"It would take about {duration(plan.seconds)} ({rate}).")
@@ -288,7 +286,7 @@ def _summary(result: BatchResult) -> str:
     statuses = [video.status for video in result.results]
     failed = sum(status in FAILURES for status in statuses)
     look = sum(_needs_a_look(video) for video in result.results) - failed
-    counts = {"done": len(statuses) - look - failed, "need a look": look, "failed": failed}
+    counts = {"fine": len(statuses) - look - failed, "need a look": look, "failed": failed}
     text = ", ".join(f"{count:,} {what}" for what, count in counts.items())
     skipped = f" ({len(result.skipped):,} were finished before)" if result.skipped else ""
     return f"{counted(len(statuses), 'video')}: {text}{skipped}."

@@ -88,6 +88,10 @@ def evaluate(
     for made in (save_results, draw):
         if made is not None:
             keep_apart(made, annotations, *([results] if results else []))
+    if draw and images and images.resolve() in draw.resolve().parents:
+        raise UsageError(
+            "The drawing would lie among the pictures.", hint="Choose a place outside their folder."
+        )
     truth = read_truth(annotations)
     known: tuple[str, ...] | None = None
     if (with_pictures or by == LIGHT) and images is None:

@@ -10,9 +10,7 @@ import typer
 
 from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen, counted
 from vid2kp.errors import UsageError
-
-SOME_LEFT_OUT = 1
-NOTHING_DONE = 3
+from vid2kp.exit_codes import NOTHING_DONE, SOME_FAILED
 
 
 def export(
@@ -113,4 +111,4 @@ def export(
         screen.note(f"Of no recording here: {counted(len(unknown), 'label')}. Misspelt?")
     screen.document({"format": to, "recordings": [asdict(result) for result in results]})
     if left_out:
-        raise typer.Exit(SOME_LEFT_OUT if exported else NOTHING_DONE)
+        raise typer.Exit(SOME_FAILED if exported else NOTHING_DONE)

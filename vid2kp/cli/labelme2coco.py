@@ -9,9 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from vid2kp.cli.screen import JsonFlag, QuietFlag, Screen
-
-SOME_LEFT_OUT = 1
-NOTHING_DONE = 3
+from vid2kp.exit_codes import NOTHING_DONE, SOME_FAILED
 
 
 def labelme2coco(
@@ -53,11 +51,13 @@ def labelme2coco(
     from vid2kp.training.labelme import (
         HIDDEN_FLAGS,
         LabelmeOptions,
+        check_no_labels,
         convert_labelme,
         read_aliases,
     )
 
     screen = Screen(as_json=as_json, quiet=quiet)
+    check_no_labels(out)
     options = LabelmeOptions(
         skeleton=get_skeleton(skeleton),
         aliases=read_aliases(mapping) if mapping else {},
@@ -92,4 +92,4 @@ def labelme2coco(
         }
     )
     if left_out:
-        raise typer.Exit(SOME_LEFT_OUT if converted.pictures else NOTHING_DONE)
+        raise typer.Exit(SOME_FAILED if converted.pictures else NOTHING_DONE)

@@ -14,6 +14,9 @@ from vid2kp.errors import AnnotationError, UsageError, Vid2kpError
 models = typer.Typer(help="List, check and import models.")
 
 
+_USUAL_SIZE = 368  # of the authors' model
+
+
 def check_name(name: str, *, hint: str) -> None:
     """Refuses a name of a model that manifests could not hold.
 
@@ -167,7 +170,13 @@ def import_(
         Literal["coco18", "infant22", "body25"] | None,
         typer.Option(help="Change the keypoint set, to train on; new keypoints start as copies."),
     ] = None,
-    size: Annotated[int, typer.Option(min=64, help="Longest side of its input, pixels.")] = 368,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=64,
+            help="Longest side of its input, pixels; that of the training, or 368, if left out.",
+        ),
+    ] = None,
     licence: Annotated[
         str, typer.Option(help="SPDX identifier of the weights' licence.")
     ] = "NOASSERTION",
@@ -176,7 +185,7 @@ def import_(
     """Make a model of a PyTorch checkpoint of the network of Cao et al.
 
     Files converted from the authors' model need no option but the output; neither do those of
-    vid2kp train. Nothing but tensors is read from the file.
+    vid2kp train but --licence. Nothing but tensors and the size is read from the file.
     """
     from vid2kp.pose.importing import CheckpointMismatch, ImportOptions, import_checkpoint
     from vid2kp.pose.skeleton import get_skeleton
@@ -201,7 +210,7 @@ def import_(
     card = save_model(
         network,
         out,
-        input_size=size,
+        input_size=size or imported.size or _USUAL_SIZE,
         licence=licence,
         training={
             "imported_sha256": imported.sha256,

@@ -32,9 +32,10 @@ def render(
     Nothing but the tracks is read: the source is not needed and may be gone.
     """
     from vid2kp.render.skeleton_video import SOURCE_SIZE, RenderOptions, render_video
-    from vid2kp.tracks.places import check_outside_results
+    from vid2kp.tracks.places import check_ending, check_outside_results
     from vid2kp.tracks.schema import FRAMES_FILE, TRACKS_FILE
 
+    check_ending(out, ".mp4")
     check_outside_results(out)
     screen = Screen(as_json=as_json, quiet=quiet)
     tracks = tracks / TRACKS_FILE if tracks.is_dir() else tracks

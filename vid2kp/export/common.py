@@ -19,6 +19,7 @@ from vid2kp.files import output_errors, replacing_folder
 from vid2kp.pose.skeleton import Skeleton
 from vid2kp.tracks.footer import Footer
 from vid2kp.tracks.load import Tracks
+from vid2kp.tracks.places import check_ending
 from vid2kp.tracks.schema import INFANT
 
 SOFTWARE: Final = "vid2kp"
@@ -269,8 +270,7 @@ def new_file(path: str | os.PathLike[str], suffix: str) -> Path:
         OutputError: the folder cannot be made.
     """
     path = Path(path)
-    if path.suffix.lower() != suffix:
-        raise UsageError(f"The name of the output must end in {suffix}.")
+    check_ending(path, suffix)
     if path.is_dir():
         raise UsageError("The output is a folder.", hint="Give the name of a file.")
     make_parent(path)

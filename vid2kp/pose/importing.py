@@ -62,12 +62,14 @@ class Imported:
         layout: how the checkpoint names its layers.
         sha256: of the checkpoint.
         untrained: keypoints that the checkpoint did not have.
+        size: side of the input that `vid2kp train` trained it on, pixels; None if another did.
     """
 
     network: Network
     layout: str
     sha256: str
     untrained: tuple[str, ...] = ()
+    size: int | None = None
 
 
 class CheckpointMismatch(ModelError):
@@ -107,7 +109,7 @@ def import_checkpoint(path: Path, *, options: ImportOptions | None = None) -> Im
         CheckpointMismatch: layers are missing, too many, or of other shapes.
     """
     options = options or ImportOptions()
-    tensors, sha256 = read_checkpoint(path)
+    tensors, sha256, size = read_checkpoint(path)
     tensors = _without_prefix(tensors)
     if "fine.0.0.weight" in tensors:
         lite = _own_lite(tensors)
@@ -116,7 +118,7 @@ def import_checkpoint(path: Path, *, options: ImportOptions | None = None) -> Im
                 "The keypoint set of a lite network cannot be changed.",
                 hint="Import it as it is.",
             )
-        return Imported(lite.eval(), "vid2kp", sha256)
+        return Imported(lite.eval(), "vid2kp", sha256, size=size)
     own = "front.conv1_1.weight" in tensors
     layers, layout = _caffe_layers(tensors)
     skeleton = _skeleton_of(layers)
@@ -130,11 +132,11 @@ def import_checkpoint(path: Path, *, options: ImportOptions | None = None) -> Im
     paths = network.caffe_names()
     state = {f"{paths[name]}.{kind}": tensor for (name, kind), tensor in _parts(layers).items()}
     network.load_state_dict(state, assign=True)
-    return Imported(network.eval(), "vid2kp" if own else layout, sha256, untrained)
+    return Imported(network.eval(), "vid2kp" if own else layout, sha256, untrained, size)
 
 
-def read_checkpoint(path: Path) -> tuple[Tensors, str]:
-    """The state dict of a checkpoint as float32, and the file's SHA-256.
+def read_checkpoint(path: Path) -> tuple[Tensors, str, int | None]:
+    """The state dict of a checkpoint as float32, the file's SHA-256, and `Imported.size`.
 
     Raises:
         ModelError: the file is not there, or cannot be read without unpickling objects.
@@ -164,7 +166,13 @@ def read_checkpoint(path: Path) -> tuple[Tensors, str]:
             "without data).",
             hint="Save its state dict as dense float tensors.",
         )
-    return {key: tensor.float() for key, tensor in tensors.items()}, digest
+    return {key: tensor.float() for key, tensor in tensors.items()}, digest, _trained_at(content)
+
+
+def _trained_at(content: Any) -> int | None:
+    facts = content.get("facts") if isinstance(content, Mapping) else None
+    size = facts.get("size") if isinstance(facts, Mapping) else None
+    return size if isinstance(size, int) else None
 
 
 def _holds_numbers(tensor: Tensor) -> bool:

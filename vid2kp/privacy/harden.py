@@ -42,12 +42,15 @@ def hide_stray_errors(show: Callable[[BaseException], None]) -> None:
     """
 
     def from_thread(error: ExceptHookArgs) -> None:
-        if error.exc_value is not None and not isinstance(error.exc_value, SystemExit):
-            show(error.exc_value)
+        stray(error.exc_value)
 
     def from_destructor(error: sys.UnraisableHookArgs) -> None:
-        if error.exc_value is not None:
-            show(error.exc_value)
+        stray(error.exc_value)
+
+    def stray(error: BaseException | None) -> None:
+        # The end of a program, or a second Ctrl-C while it ends, is no error.
+        if error is not None and not isinstance(error, SystemExit | KeyboardInterrupt):
+            show(error)
 
     threading.excepthook = from_thread
     sys.unraisablehook = from_destructor

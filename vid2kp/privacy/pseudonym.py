@@ -50,7 +50,8 @@ def check_places(out: Path, *private: Path | None) -> None:
         private: the table of links and the key file, None for one that there is not.
 
     Raises:
-        PrivacyError: one of them lies in the output folder, or the output folder in another one.
+        PrivacyError: one of them lies in the output folder, or the output folder in another one or
+            in a private one.
     """
     out = Path(out).resolve()
     for path in private:
@@ -59,6 +60,11 @@ def check_places(out: Path, *private: Path | None) -> None:
                 "The table of links and the key must not lie in the output folder.",
                 hint="The output folder is handed over as it is; keep them beside it.",
             )
+    if any((folder / LINKS_FILE).exists() for folder in (out, *out.parents)):
+        raise PrivacyError(
+            "The output folder is the private one of another, or lies in it.",
+            hint="It holds a table of links, and the output folder is handed over as it is.",
+        )
     if any((folder / INDEX_FILE).exists() for folder in out.parents):
         raise PrivacyError(
             "The output folder lies in another one, and so would its private folder.",
@@ -233,8 +239,9 @@ class Links:
         data = file.read()
         # A last line without an end was being written when the power went; nobody has used it.
         whole = data[: data.rfind(b"\n") + 1]
-        # Names of files need not be valid text: they come back byte for byte.
-        text = whole.decode("utf-8", "surrogateescape")
+        # Names of files need not be valid text: they come back byte for byte. Spreadsheet programs
+        # put a mark before all.
+        text = whole.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
         try:
             rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         except csv.Error:

@@ -82,10 +82,10 @@ def read_index(path: Path) -> pa.Table:
     """
     damaged = TracksError("The index is damaged.", hint="Run convert again.")
     try:
-        table = pq.read_table(pa.BufferReader(Path(path).read_bytes()))
+        content = pa.py_buffer(Path(path).read_bytes())
+        names = pq.read_schema(pa.BufferReader(content)).names
+        if names == INDEX_SCHEMA.names:
+            return pq.read_table(pa.BufferReader(content), read_dictionary=["status"])
     except (OSError, pa.ArrowException):
-        # The texts of pyarrow's errors may hold the path.
-        raise damaged from None
-    if table.schema.names != INDEX_SCHEMA.names:
-        raise damaged
-    return table
+        pass  # the texts of pyarrow's errors may hold the path
+    raise damaged

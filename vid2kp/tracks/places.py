@@ -1,4 +1,4 @@
-"""Where something may be written without harm to the results."""
+"""Where something may be written without harm to the results, and under which name."""
 
 from __future__ import annotations
 
@@ -23,3 +23,13 @@ def check_outside_results(out: Path) -> None:
                 "The output is inside the folder of results.",
                 hint="Choose a place outside, so that the folder can still be verified.",
             )
+
+
+def check_ending(out: Path, ending: str) -> None:
+    """Refuses a name by which other programs would not know what the file is.
+
+    Raises:
+        UsageError: it ends otherwise.
+    """
+    if Path(out).suffix.lower() != ending:
+        raise UsageError(f"The name of the output must end in {ending}.")

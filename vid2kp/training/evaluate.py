@@ -222,7 +222,7 @@ def evaluate(
         clusters=len(set(clusters.tolist())),
         samples=options.samples,
         without_torso=int(np.isnan(whole.torso).sum()),
-        notes=_notes(whole, predictions),
+        notes=_notes(whole, predictions) + _unknown_group(truth, options.by),
     )
 
 
@@ -364,6 +364,13 @@ def _calibration_error(bins: Sequence[ConfidenceBin]) -> float | None:
         return None
     gaps = (b.count * abs((b.confidence or 0) - (b.within or 0)) for b in bins)
     return sum(gaps) / total
+
+
+def _unknown_group(truth: Truth, by: str) -> tuple[str, ...]:
+    known = {name for picture in truth.pictures for name in picture.attributes}
+    if not known or by in known or by == EvaluateOptions().by:
+        return ()
+    return (f"No picture has the attribute {by}; there are {', '.join(sorted(known))}.",)
 
 
 def _notes(whole: Comparison, predictions: Sequence[People]) -> tuple[str, ...]:

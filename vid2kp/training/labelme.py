@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vid2kp.errors import AnnotationError
+from vid2kp.errors import AnnotationError, UsageError
 from vid2kp.files import write_text
 from vid2kp.pose.skeleton import INFANT22, Skeleton, canonical_name
 from vid2kp.training.coco import CATEGORY, category_of, read_json
@@ -115,6 +115,22 @@ def read_aliases(path: Path) -> dict[str, str | None]:
     ):
         raise AnnotationError("The mapping file does not map labels to keypoints.", hint=hint)
     return aliases
+
+
+def check_no_labels(out: Path) -> None:
+    """Refuses an output that would take the place of labels.
+
+    Raises:
+        UsageError: it is a file of labelme.
+    """
+    try:
+        content = json.loads(out.read_bytes())
+    except (OSError, ValueError):
+        return
+    if isinstance(content, dict) and "shapes" in content:
+        raise UsageError(
+            "The output is a file of labels: they would be lost.", hint="Choose another name."
+        )
 
 
 def convert_labelme(
