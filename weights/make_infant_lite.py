@@ -89,6 +89,16 @@ _LABELLED_BY_EYE = {
     "infantmore": 0.34,
     "coco": 0.05,
 }
+_LAST = {
+    "anyhow": 0.08,
+    "sideways": 0.08,
+    "more": 0.13,
+    "lspet22": 0.12,
+    "infantdev": 0.16,
+    "infantdev-sideways": 0.04,
+    "infantmore": 0.34,
+    "coco": 0.05,
+}
 ROUNDS = (
     Round(
         "first",
@@ -185,21 +195,31 @@ ROUNDS = (
     ),
     Round(
         "ninth",
-        {
-            "anyhow": 0.08,
-            "sideways": 0.08,
-            "more": 0.13,
-            "lspet22": 0.12,
-            "infantdev": 0.16,
-            "infantdev-sideways": 0.04,
-            "infantmore": 0.34,
-            "coco": 0.05,
-        },
+        _LAST,
         TrainOptions(
             size=192, steps=3000, rate=1e-3, warmup=50, average=0.99, seed=10, augment=_NEAR
         ),
     ),
 )
+STEADY = (
+    Round(
+        "tenth",
+        _LAST,
+        TrainOptions(
+            size=192, steps=500, batch=16, rate=4e-4, steady=3.0, warmup=50, average=0.99, seed=11,
+            augment=_NEAR,
+        ),
+    ),
+    Round(
+        "eleventh",
+        _LAST,
+        TrainOptions(
+            size=192, steps=2400, batch=16, rate=8e-4, steady=2.0, warmup=50, average=0.99, seed=11,
+            augment=_NEAR,
+        ),
+    ),
+)  # fmt: skip
+"""Rounds that both start from the mean of the last two, with every picture seen twice."""
 
 
 def main() -> None:
@@ -236,25 +256,37 @@ def main() -> None:
         save_model(trained, model, input_size=INPUT_SIZE)
         last = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
         network.load_state_dict(last["network"])
+    mean = mean_of(before, trained)
+    steady = [
+        train(
+            copy.deepcopy(mean),
+            pantry.sources(one.shares),
+            arguments.work / one.name,
+            options=one.options,
+            device=arguments.device,
+            progress=say,
+        )
+        for one in STEADY
+    ]
     save_model(
-        mean_of(before, trained),
+        mean_of(mean, *steady),
         arguments.out / "infant-lite.safetensors",
         input_size=INPUT_SIZE,
         half=True,
-        training={one.name: json.loads(json.dumps(asdict(one))) for one in ROUNDS},
+        training={one.name: json.loads(json.dumps(asdict(one))) for one in (*ROUNDS, *STEADY)},
     )
 
 
-def mean_of(one: Network, other: Network) -> Network:
-    """A network whose weights lie half way between those of two: it knows unseen pictures better.
+def mean_of(*networks: Network) -> Network:
+    """A network whose weights are the mean of others': it knows unseen pictures better.
 
-    One must have been trained from the other, or the middle is nowhere.
+    They must have been trained from each other or from one start, or the middle is nowhere.
     """
-    mean = copy.deepcopy(one)
-    theirs = other.state_dict()
+    mean = copy.deepcopy(networks[0])
+    states = [network.state_dict() for network in networks]
     for name, value in mean.state_dict().items():
         if value.is_floating_point():
-            value.add_(theirs[name]).div_(2)
+            value.copy_(sum(state[name] for state in states) / len(states))
     return mean
 
 
