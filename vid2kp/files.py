@@ -133,9 +133,10 @@ def output_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Only strerror: the exception's own text holds the path.
+        # Only the system's words: the exception's own text holds the path, of h5py strerror too.
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
         nameless = OutputError(
-            f"A result could not be written: {error.strerror or type(error).__name__}.",
+            f"A result could not be written: {why}.",
             hint="Check the free space of the output folder and that you may write there.",
         )
         nameless.errno = error.errno

@@ -50,6 +50,8 @@ def test_files_that_are_passed_over_are_counted(tmp_path: Path) -> None:
         put(tmp_path / "results" / name)
     found = find_sources([tmp_path])
     assert (len(found.sources), found.passed_over) == (1, 3)
+    more = find_sources([tmp_path, tmp_path / "deep", tmp_path / "IMG_0042"])
+    assert (len(more.sources), more.passed_over) == (2, 2), "each once, and none that is named"
     with pytest.raises(UsageError, match=r"no video in the inputs.*by name"):
         find_sources([tmp_path / "deep"])
 

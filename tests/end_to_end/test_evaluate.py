@@ -75,10 +75,13 @@ def test_hand_made_labels_are_never_overwritten(
     before = labelled.read_bytes()
     (tmp_path / "r.json").write_text("[]")
     given = ("--annotations", labelled, "--results", tmp_path / "r.json", "--samples", "0")
-    for read in (labelled, tmp_path / "r.json"):
+    picture = tmp_path / "images" / "1.png"
+    given += ("--images", tmp_path / "images")
+    for read in (labelled, tmp_path / "r.json", picture):
         run = vid2kp_here(capsys, "evaluate", *given, made, read)
         assert run.returncode == 2
         assert "would be lost" in run.stderr
+    assert cv2.imread(str(picture)).shape == (400, 400, 3)
     assert labelled.read_bytes() == before
     assert (tmp_path / "r.json").read_text() == "[]"
 

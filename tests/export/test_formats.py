@@ -144,7 +144,7 @@ def test_nothing_is_written_into_results(run: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ["render", f"{NAME}", "-o", f"{NAME}/tracks.parquet"],
+        ["render", f"{NAME}", "-o", f"{NAME}/again.mp4"],
         ["clean", f"{NAME}", "-o", f"{NAME}/frames.parquet"],
         ["clean", f"{NAME}", "-o", f"{NAME}/clean2.parquet"],
         ["report", ".", "-o", "index.parquet"],
@@ -165,6 +165,18 @@ def test_no_command_writes_into_results(
     assert told.returncode == 2
     assert "inside the folder of results" in told.stderr
     assert recordings.content(run) == before
+
+
+def test_beside_results_is_not_inside_them(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_index(run / INDEX_FILE, [])
+    monkeypatch.chdir(run / NAME)
+    assert vid2kp_here(capsys, "clean", ".", "-o", "../../clean.parquet").returncode == 0
+    assert vid2kp_here(capsys, "report", "..", "-o", "../../r.html").returncode == 0
+    assert vid2kp_here(capsys, "report", "..", "-o", "../report.html").returncode == 0
+    some = vid2kp_here(capsys, "report", "..", "--video", NAME, "-o", "../report.html")
+    assert some.returncode == 2, "it would be no report of the folder any more"
 
 
 def test_a_label_that_is_missing_or_misspelt_is_told(

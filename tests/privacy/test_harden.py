@@ -93,6 +93,8 @@ def test_a_private_folder_is_no_output_folder(tmp_path: Path) -> None:
     for out in (tmp_path / "OUT.private", tmp_path / "OUT.private" / "more"):
         with pytest.raises(PrivacyError, match="private one of another"):
             check_places(out)
+    (tmp_path / "links.csv").write_text("")  # of --links, beside OUT
+    check_places(tmp_path / "OUT", tmp_path / "links.csv")
 
 
 def test_the_private_folder_does_not_come_to_lie_in_another_output_folder(tmp_path: Path) -> None:

@@ -103,8 +103,13 @@ class _Walk:
     out: Path | None
     sources: list[Source] = field(default_factory=list)
     closed: list[Path] = field(default_factory=list)
-    passed_over: int = 0
     _seen: set[tuple[int | str, ...]] = field(default_factory=set)
+    _passed: set[tuple[int | str, ...]] = field(default_factory=set)
+
+    @property
+    def passed_over(self) -> int:
+        """How many files were not taken, by no name of theirs."""
+        return len(self._passed - self._seen)
 
     def add(self, given: Path, number: int) -> None:
         """Adds the videos of one input."""
@@ -144,7 +149,7 @@ class _Walk:
                 if _is_called_a_video(file):
                     yield here / file
                 elif not (is_result or file.startswith(".")):
-                    self.passed_over += 1
+                    self._pass_over(here / file)
 
     def _is_to_enter(self, folder: Path) -> bool:
         if folder.name.startswith(".") or folder.name in _WASTE:
@@ -156,17 +161,30 @@ class _Walk:
 
     def _add_file(self, below: Path, relative: Path) -> None:
         path = below / relative
-        try:
-            status = path.stat()
-        except OSError:
-            return  # a link to nothing
-        if not stat.S_ISREG(status.st_mode):
-            return
-        # Some network drives number no files.
-        node = (status.st_dev, status.st_ino) if status.st_ino else (str(path.resolve()),)
-        if node not in self._seen:
+        status = _regular(path)
+        if status is not None and (node := _node(path, status)) not in self._seen:
             self._seen.add(node)
             self.sources.append(Source(below, os.fsencode(relative.as_posix()), status.st_size))
+
+    def _pass_over(self, path: Path) -> None:
+        status = _regular(path)
+        if status is not None:
+            self._passed.add(_node(path, status))
+
+
+def _regular(path: Path) -> os.stat_result | None:
+    """What is known of a regular file; None for anything else, as a link to nothing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+def _node(path: Path, status: os.stat_result) -> tuple[int | str, ...]:
+    """The same for all names of one file."""
+    # Some network drives number no files.
+    return (status.st_dev, status.st_ino) if status.st_ino else (str(path.resolve()),)
 
 
 def _is_called_a_video(name: str) -> bool:

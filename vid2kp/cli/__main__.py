@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except Exception as error:
         show_error(_what_went_wrong(error), _where(error))
-        return SOME_FAILED
+        return CUT_SHORT if is_of_full_disk(error) else SOME_FAILED
     return code if isinstance(code, int) else 0
 
 

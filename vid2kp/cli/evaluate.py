@@ -75,6 +75,7 @@ def evaluate(
     """
     from vid2kp.cli.looking import look, picture_loader
     from vid2kp.files import keep_apart
+    from vid2kp.tracks.places import check_outside_results
     from vid2kp.training.evaluate import EvaluateOptions
     from vid2kp.training.evaluate import evaluate as run
     from vid2kp.training.failures import draw_failures
@@ -85,13 +86,11 @@ def evaluate(
     screen = Screen(as_json=as_json, quiet=quiet)
     if (model is None) == (results is None):
         raise UsageError("One of --model and --results is needed, and not both.")
-    for made in (save_results, draw):
+    read = [annotations, *([results] if results else []), *_pictures(annotations, images)]
+    for made in (save_results, draw, plots):
         if made is not None:
-            keep_apart(made, annotations, *([results] if results else []))
-    if draw and images and images.resolve() in draw.resolve().parents:
-        raise UsageError(
-            "The drawing would lie among the pictures.", hint="Choose a place outside their folder."
-        )
+            check_outside_results(made)
+            keep_apart(made, *read)
     truth = read_truth(annotations)
     known: tuple[str, ...] | None = None
     if (with_pictures or by == LIGHT) and images is None:
@@ -130,6 +129,15 @@ def evaluate(
         )
     _show(screen, report)
     screen.document({"model": model, **asdict(report)})
+
+
+def _pictures(annotations: Path, images: Path | None) -> list[Path]:
+    """The files of annotated pictures."""
+    from vid2kp.training.coco import read_document
+
+    if images is None:
+        return []
+    return [images / str(image.get("file_name")) for image in read_document(annotations)["images"]]
 
 
 def _show(screen: Screen, report: Report) -> None:

@@ -48,6 +48,7 @@ def labelme2coco(
     are and are not copied. What is wrong is listed for each file.
     """
     from vid2kp.pose.skeleton import get_skeleton
+    from vid2kp.tracks.places import check_outside_results
     from vid2kp.training.labelme import (
         HIDDEN_FLAGS,
         LabelmeOptions,
@@ -57,6 +58,7 @@ def labelme2coco(
     )
 
     screen = Screen(as_json=as_json, quiet=quiet)
+    check_outside_results(out)
     check_no_labels(out)
     options = LabelmeOptions(
         skeleton=get_skeleton(skeleton),

@@ -190,10 +190,12 @@ def import_(
     from vid2kp.pose.importing import CheckpointMismatch, ImportOptions, import_checkpoint
     from vid2kp.pose.skeleton import get_skeleton
     from vid2kp.pose.weights import model_path, run_once, save_model
+    from vid2kp.tracks.places import check_outside_results
 
     screen = Screen(as_json=as_json)
     out = model_path(out)
     check_name(out.stem, hint="Give another --out.")
+    check_outside_results(out)
     if out.exists() and checkpoint.exists() and out.samefile(checkpoint):
         raise UsageError(
             "The model would replace the file that it is made of.", hint="Give another --out."

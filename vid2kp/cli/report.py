@@ -36,7 +36,7 @@ def report(
     from vid2kp.tracks.places import check_outside_results
     from vid2kp.tracks.schema import REPORT_FILE
 
-    if out is not None and out.absolute() != (folder / REPORT_FILE).absolute():
+    if out is not None and (videos or out.resolve() != (folder / REPORT_FILE).resolve()):
         check_outside_results(out)
     if videos and out is None:
         raise UsageError(

@@ -58,8 +58,10 @@ def synth(
         raise UsageError(
             "Nothing was asked for.", hint="Give --images COUNT, --video, or --scene EVENTS."
         )
+    from vid2kp.tracks.places import check_outside_results
     from vid2kp.training.synthetic_video import VideoOptions
 
+    check_outside_results(out)
     screen = Screen(as_json=as_json, quiet=quiet)
     made: dict[str, object] = {}
     options = None

@@ -97,12 +97,14 @@ def train(
     data set does not label are left out of the loss.
     """
     from vid2kp.pose.estimate import choose_device
+    from vid2kp.tracks.places import check_outside_results
     from vid2kp.training.curve import plot_losses
     from vid2kp.training.train import TrainOptions
     from vid2kp.training.train import train as run
 
     screen = Screen(as_json=as_json, quiet=quiet)
     check_name(name, hint="Where it lies is said by --out.")
+    check_outside_results(out)
     options = TrainOptions(
         size=size,
         batch=batch,

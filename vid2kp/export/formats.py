@@ -20,7 +20,7 @@ from vid2kp.export.openpose import export_openpose
 from vid2kp.export.pyskl import export_pyskl, export_pyskl_set
 from vid2kp.export.skeleton_npz import export_skeleton_npz
 from vid2kp.export.sleap import export_sleap
-from vid2kp.files import output_errors
+from vid2kp.files import is_of_full_disk, output_errors
 from vid2kp.privacy.pseudonym import PSEUDONYM
 from vid2kp.tracks.load import Tracks, load_tracks
 from vid2kp.tracks.places import check_outside_results
@@ -243,7 +243,7 @@ def recordings_of(run: Path, *, clean: bool = False) -> tuple[list[Path], list[s
             f"The folder holds no recording with {file}.",
             hint=_CONVERT_CLEAN if raw else "Give the folder of convert's -o.",
         )
-    return found, [recording_name(path) for path in wanted if path not in found]
+    return found, [recording_name(path) for path in sorted({*wanted} - {*found})]
 
 
 def read_labels(path: Path) -> dict[str, Label]:
@@ -287,6 +287,8 @@ def _one(chosen: Format, path: Path, out: Path, options: ExportOptions) -> Expor
         tracks = load_tracks(path)
         chosen.write(tracks, out, options=options, name=name)
     except Vid2kpError as error:
+        if is_of_full_disk(error):  # neither will the next one find room
+            raise
         return Exported(name, problem=str(error))
     return Exported(name, uneven=tracks.footer.vfr)
 

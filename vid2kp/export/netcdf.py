@@ -7,6 +7,7 @@ them; programs that do not know it pass it over.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,12 +49,15 @@ def export_netcdf(
     dataset = _dataset(arrays_of(tracks, options, name=name))
     path = new_file(out, ".nc")
     packed = {"zlib": True, "complevel": 6, "shuffle": True}
+    # In memory: HDF5 does not survive a disk that becomes full.
+    content = BytesIO()
+    dataset.to_netcdf(
+        content,
+        engine="h5netcdf",
+        encoding={variable: packed for variable in dataset.data_vars if dataset[variable].size},
+    )
     with replacing(path) as part, output_errors():
-        dataset.to_netcdf(
-            part,
-            engine="h5netcdf",
-            encoding={variable: packed for variable in dataset.data_vars if dataset[variable].size},
-        )
+        part.write_bytes(content.getvalue())
 
 
 def _dataset(arrays: Arrays) -> xr.Dataset:

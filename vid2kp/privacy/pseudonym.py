@@ -30,6 +30,7 @@ from vid2kp.tracks.schema import INDEX_FILE
 LINKS_FILE: Final = "links.csv"
 PSEUDONYM: Final = re.compile(r"[a-z2-7]{26}")
 
+_PRIVATE: Final = ".private"
 _BITS: Final = 128
 _LEAST_KEY_BYTES: Final = 32
 _COLUMNS: Final = ("pseudonym", "source")
@@ -39,7 +40,7 @@ _GROUP_AND_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 def private_path(out: Path) -> Path:
     """Where the private folder of an output folder is, made or not: ``OUT.private`` beside it."""
     out = Path(out).resolve()
-    return out.with_name(f"{out.name}.private")
+    return out.with_name(out.name + _PRIVATE)
 
 
 def check_places(out: Path, *private: Path | None) -> None:
@@ -60,7 +61,7 @@ def check_places(out: Path, *private: Path | None) -> None:
                 "The table of links and the key must not lie in the output folder.",
                 hint="The output folder is handed over as it is; keep them beside it.",
             )
-    if any((folder / LINKS_FILE).exists() for folder in (out, *out.parents)):
+    if any(_is_private(folder) for folder in (out, *out.parents)):
         raise PrivacyError(
             "The output folder is the private one of another, or lies in it.",
             hint="It holds a table of links, and the output folder is handed over as it is.",
@@ -70,6 +71,10 @@ def check_places(out: Path, *private: Path | None) -> None:
             "The output folder lies in another one, and so would its private folder.",
             hint="Choose a place beside it.",
         )
+
+
+def _is_private(folder: Path) -> bool:
+    return folder.suffix == _PRIVATE and (folder / LINKS_FILE).exists()
 
 
 def private_folder(out: Path) -> Path:

@@ -9,14 +9,15 @@ from vid2kp.tracks.schema import INDEX_FILE, MANIFEST_FILE, TRACKS_FILE
 
 
 def check_outside_results(out: Path) -> None:
-    """Refuses a place inside the folder of a run or a video.
+    """Refuses a place inside the folder of a run or a video, and such a folder itself.
 
     `verify` calls anything foreign there a finding, and it would be one.
 
     Raises:
         UsageError: it is inside one.
     """
-    for folder in Path(out).absolute().parents:
+    out = Path(out).resolve()
+    for folder in (out, *out.parents):
         is_video = (folder / MANIFEST_FILE).exists() and (folder / TRACKS_FILE).exists()
         if is_video or (folder / INDEX_FILE).exists():
             raise UsageError(

@@ -13,6 +13,9 @@ from vid2kp.training.targets import Targets
 _RADIUS: Final = 3
 """Cells around a keypoint in which its peak is looked for."""
 
+_MARGIN: Final = 2
+"""Cells from the border within which a part of the peak is cut off."""
+
 _NEAR: Final = 0.5
 """Distances below so many cells count by their square."""
 
@@ -50,14 +53,14 @@ def unsteadiness(confidence: Tensor, cells: Tensor, present: Tensor) -> Tensor:
     Args:
         confidence: (2 · B, K, h, w) predicted: of B pictures, then of the same ones moved.
         cells: (2 · B, P, K, 2) x and y of the keypoints in cells of each.
-        present: (2 · B, P, K) bool; a keypoint outside a map counts for nothing.
+        present: (2 · B, P, K) bool; a keypoint outside a map, or at its border, counts for nothing.
 
     Returns:
         Scalar: mean Huber distance over the keypoints, cells.
     """
-    height, width = confidence.shape[2:]
+    last = torch.tensor(confidence.shape[:1:-1], device=cells.device) - 1
     x, y = cells.round().long().unbind(-1)
-    inside = present & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    inside = present & ((cells >= _MARGIN) & (cells <= last - _MARGIN)).all(-1)
     before, after = inside.chunk(2)
     image, person, keypoint = (before & after).nonzero(as_tuple=True)
     near = torch.arange(-_RADIUS, _RADIUS + 1, device=confidence.device)
