@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -53,9 +54,14 @@ class Told:
             show(self.event("finished"))
 
     @property
+    def text(self) -> str:
+        """All that it said."""
+        return self._text.getvalue()
+
+    @property
     def left(self) -> str:
         """The last that it said of the time left."""
-        return re.findall(r"about (.*?) left", self._text.getvalue())[-1]
+        return re.findall(r"about (.*?) left", self.text)[-1]
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -70,6 +76,18 @@ def test_videos_finished_before_take_no_time(
             show(told.event("skipped"))
         told.convert(show)
     assert told.left == "9 min 0 s"
+
+
+def test_files_without_a_frame_say_nothing_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(monkeypatch, terminal=False)
+    with _shown(told.screen) as show:
+        show(told.event("started"))
+        told.now += 0.1
+        broken = told.event("finished")
+        show(replace(broken, result=VideoResult(broken.pseudonym, "unreadable", "It is empty.")))
+        assert told.text.splitlines()[-1].endswith("unreadable, 0 frames")
+        told.convert(show)
+    assert told.left
 
 
 def test_a_video_under_way_counts_as_far_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

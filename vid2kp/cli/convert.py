@@ -183,7 +183,7 @@ def _shown(screen: Screen) -> Iterator[ProgressCallback]:
 
         def show(event: Progress) -> None:
             pace.heed(event)
-            rate = f"{pace.rate:,.0f} frames/s"
+            rate = f"{pace.rate:,.0f} frames/s" if pace.rate else ""
             seconds = pace.seconds_left
             left = "" if seconds is None else f"about {duration(seconds)} left"
             what = "waiting for another process" if event.kind == "waiting" else "converting"
@@ -212,7 +212,7 @@ def _shown(screen: Screen) -> Iterator[ProgressCallback]:
                     display.remove_task(videos.pop(event.pseudonym))
                 if display.disable and event.result:
                     text = f"[{event.done}/{event.videos}] {_one_line(event)}"
-                    if event.kind == "finished" and event.done < event.videos:
+                    if event.kind == "finished" and event.done < event.videos and rate:
                         text += "; " + ", ".join(filter(None, (rate, left)))
                     screen.note(text)
 

@@ -54,7 +54,8 @@ class Pace:
         """Until all videos are over, if the others are like those so far; None: not known yet."""
         under_way = sum(self._parts.values())
         done = self._converted + under_way
-        return self._elapsed / done * (self._left - under_way) if done else None
+        is_known = done and self.rate  # files without a frame say nothing of the others
+        return self._elapsed / done * (self._left - under_way) if is_known else None
 
     @property
     def _elapsed(self) -> float:
