@@ -201,24 +201,11 @@ ROUNDS = (
         ),
     ),
 )
+_TWICE = TrainOptions(size=192, batch=16, warmup=50, average=0.99, seed=11, augment=_NEAR)
 STEADY = (
-    Round(
-        "tenth",
-        _LAST,
-        TrainOptions(
-            size=192, steps=500, batch=16, rate=4e-4, steady=3.0, warmup=50, average=0.99, seed=11,
-            augment=_NEAR,
-        ),
-    ),
-    Round(
-        "eleventh",
-        _LAST,
-        TrainOptions(
-            size=192, steps=2400, batch=16, rate=8e-4, steady=2.0, warmup=50, average=0.99, seed=11,
-            augment=_NEAR,
-        ),
-    ),
-)  # fmt: skip
+    Round("tenth", _LAST, replace(_TWICE, steps=500, rate=4e-4, steady=3.0)),
+    Round("eleventh", _LAST, replace(_TWICE, steps=2400, rate=8e-4, steady=2.0)),
+)
 """Rounds that both start from the mean of the last two, with every picture seen twice."""
 
 

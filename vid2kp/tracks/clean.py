@@ -134,13 +134,12 @@ def clean_tracks(
                 samples, times[here], breaks[here], passband=options.passband, alive=alive
             )
         fill_gaps(samples, times[here], breaks[here], longest_gap=options.longest_gap)
-    told = {name: _told(samples) for name, samples in people.items()}
     with TracksWriter(Path(out), footer.skeleton) as writer:
         for i, (frame, time) in enumerate(zip(frames, times, strict=True)):
-            writer.write(int(frame), float(time), dict(_poses(people, told, i)))
+            writer.write(int(frame), float(time), dict(_poses(people, i)))
             alive()
         writer.finish(_clean_footer(footer, options, knows_swaps=rows is not None))
-    return _summary(len(frames), people, told, outliers)
+    return _summary(len(frames), people, outliers)
 
 
 def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray, dict[str, Samples]]:
@@ -193,19 +192,12 @@ def _swapped(rows: pa.Table, footer: Footer) -> dict[int, list[int]]:
     }
 
 
-def _poses(
-    people: dict[str, Samples], told: dict[str, np.ndarray], i: int
-) -> Iterator[tuple[str, Pose]]:
+def _poses(people: dict[str, Samples], i: int) -> Iterator[tuple[str, Pose]]:
     """Who has rows in a frame."""
     for name, samples in people.items():
         row = i - samples.start
-        if 0 <= row < len(samples) and told[name][row]:
+        if 0 <= row < len(samples) and samples.there[row]:
             yield name, Pose(samples.xy[row], samples.confidence[row], samples.state[row])
-
-
-def _told(samples: Samples) -> np.ndarray:
-    """(F,) bool: the frames in which somebody has rows: had before, or the gap was filled."""
-    return np.asarray(samples.there | (samples.state != STATES.index(MISSING)).any(axis=1))
 
 
 def _clean_footer(footer: Footer, options: CleanOptions, *, knows_swaps: bool) -> Footer:
@@ -242,10 +234,8 @@ def _clean_footer(footer: Footer, options: CleanOptions, *, knows_swaps: bool) -
     return replace(footer, product="clean", processing=(*footer.processing, *steps))
 
 
-def _summary(
-    frames: int, people: dict[str, Samples], told: dict[str, np.ndarray], outliers: int
-) -> CleanSummary:
-    states = [samples.state[told[name]].ravel() for name, samples in people.items()]
+def _summary(frames: int, people: dict[str, Samples], outliers: int) -> CleanSummary:
+    states = [samples.state[samples.there].ravel() for samples in people.values()]
     counts = np.bincount(np.concatenate([np.empty(0, int), *states]), minlength=len(STATES))
     by_state = {name: int(counts[i]) for i, name in enumerate(STATES)}
     return CleanSummary(frames, **by_state, outliers=outliers)

@@ -31,7 +31,7 @@ class Samples:
 
     Attributes:
         start: index of its first frame among the frames of the file.
-        there: (n,) bool, whether it has rows in the file.
+        there: (n,) bool, whether it has rows: in the file, or since a gap was filled.
         xy: (n, K, 2) float32, NaN = missing.
         confidence: (n, K) float32, NaN = missing or interpolated.
         state: (n, K) int8, indices into `schema.STATES`.
@@ -162,6 +162,7 @@ def fill_gaps(
         samples.xy[at, k] = (1 - along) * samples.xy[a, k] + along * samples.xy[b, k]
         samples.confidence[at, k] = np.nan
         samples.state[at, k] = STATES.index(INTERPOLATED)
+        samples.there[at] = True
 
 
 def _runs(
